@@ -11,6 +11,7 @@ import { isEdge, isNamedBy, isNamedExactly } from './links.ts';
  * The relation of a node to a VIP:
  * - `Holder`: it holds the VIP;
  * - `Candidate`: it could hold the VIP;
+ * - `LinksUnknown`: nothing rules it out, but its links are not known, because its speaker did not answer;
  * - `NoSpeaker`: it runs no speaker;
  * - `Excluded`: it carries the label that excludes it from load balancing;
  * - `NotSelected`: no L2Advertisement of the pool selects it;
@@ -25,6 +26,7 @@ import { isEdge, isNamedBy, isNamedExactly } from './links.ts';
 export const ineligibleReasons = [
   'Holder',
   'Candidate',
+  'LinksUnknown',
   'NoSpeaker',
   'Excluded',
   'NotSelected',
@@ -104,7 +106,8 @@ export function eligibilityOf(node: NodeView, context: EligibilityContext): Node
   const link = linkReason(context.address, here, context.linksOf(name));
   if (link.reason !== undefined) return result(link.reason, link.detail);
   if (draining) return result('Draining', link.detail);
-  return result(name === holder ? 'Holder' : 'Candidate', link.detail);
+  if (name === holder) return result('Holder', link.detail);
+  return result(context.linksOf(name) === undefined ? 'LinksUnknown' : 'Candidate', link.detail);
 }
 
 type Linked = { readonly reason: IneligibleReason | undefined; readonly detail: string };

@@ -30,8 +30,8 @@ export const cli: readonly Mutation[] = [
   {
     id: 'dead-node-takes-over-in-a-simulation',
     file: 'cli/commands/simulate.ts',
-    old: "reason === 'Candidate' && !gone.has(node)",
-    new: "reason === 'Candidate'",
+    old: 'reason === is && !gone.has(node)',
+    new: 'reason === is',
     consequence: 'The simulation moves addresses to a node that is down in the simulation.',
     tests: ['unit/cli/decisions.test.ts'],
   },

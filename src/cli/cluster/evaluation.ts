@@ -10,7 +10,7 @@ import { RendezvousRanking } from '../../hash/rendezvous.ts';
 import { type Settled, settle } from '../../ipam/allocate.ts';
 import { allocationSnapshot, type Cluster, desiredVipSnapshot, readCluster } from './cluster.ts';
 import type { Session } from './session.ts';
-import { askSpeakers, linksOfAll, type SpeakerAnswer } from './speakers.ts';
+import { askSpeakers, faultsOf, linksOfAll, type SpeakerAnswer } from './speakers.ts';
 import { type VipState, vipStates } from './vip-state.ts';
 
 /** The cluster, the speakers' answers, and the decisions that follow from them. */
@@ -32,8 +32,15 @@ export interface Evaluation {
   readonly dead: ReadonlySet<string>;
 }
 
-/** Reads everything once. */
+/** Reads everything once, and prints a note about the speakers that did not answer: without them the answer is not complete. */
 export async function readEvaluation(session: Session): Promise<Evaluation> {
+  const evaluation = await readEvaluationOnly(session);
+  for (const fault of faultsOf(evaluation.answers)) session.terminal.note(`note: ${fault}\n`);
+  return evaluation;
+}
+
+/** Reads everything once, for an answer that names the speakers that did not answer. */
+export async function readEvaluationOnly(session: Session): Promise<Evaluation> {
   const cluster = await readCluster(session);
   return evaluationOf(cluster, await askSpeakers(session, cluster.installation));
 }

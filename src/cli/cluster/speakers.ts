@@ -5,6 +5,7 @@
 
 import type { LinksOf } from '../../announce/desired-vips.ts';
 import type { SpeakerStatus } from '../../api/speaker-status.ts';
+import { listed } from '../../api/text.ts';
 import { getByPortForward } from '../../kube/port-forward.ts';
 import { inParallel } from '../../runtime/parallel.ts';
 import type { Installation } from './installation.ts';
@@ -54,9 +55,11 @@ export function linksOfAll(answers: readonly SpeakerAnswer[]): LinksOf {
       .map(({ name, mac, addresses }) => ({ name, mac, addresses }));
 }
 
-/** One line for each speaker that did not answer. */
+/** One line for the speakers that did not answer for the same reason. */
 export function faultsOf(answers: readonly SpeakerAnswer[]): readonly string[] {
-  return answers.flatMap(({ node, fault }) =>
-    fault === undefined ? [] : [`no answer from the speaker on ${node}: ${fault}`],
-  );
+  const faults = new Set(answers.flatMap(({ fault }) => fault ?? []));
+  return [...faults].map((fault) => {
+    const nodes = answers.filter((one) => one.fault === fault).map(({ node }) => node);
+    return `no answer from the ${nodes.length > 1 ? 'speakers' : 'speaker'} on ${listed(nodes)}: ${fault}`;
+  });
 }

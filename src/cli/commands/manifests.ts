@@ -5,10 +5,11 @@ import { parseAllDocuments } from 'yaml';
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../../api/advertisement.ts';
 import { type PoolView, parsePool, type RawPool } from '../../api/pool.ts';
 import { ApiError } from '../../kube/client.ts';
-import { collections } from '../../kube/resources.ts';
+import { collections, mergePatch } from '../../kube/resources.ts';
 import { explained, readOne } from '../cluster/read.ts';
 import type { Reach } from '../cluster/session.ts';
 import { misused, wrong } from '../output/failure.ts';
+import { appliedPatch } from './applied-patch.ts';
 
 /** An object in a file. */
 interface Manifest {
@@ -47,6 +48,9 @@ export async function readManifests(
   for (const { kind, metadata } of ours) {
     if (typeof metadata?.name !== 'string') throw wrong(`an ${kind} in ${files.join(', ')} has no metadata.name`);
   }
+  const names = ours.map(({ kind, metadata }) => `${kind} ${metadata?.name}`);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw misused(`${twice} is there twice in ${files.join(', ')}`);
   const others = objects.filter((object) => !isOurs(object)).map(({ kind }) => String(kind));
   return { manifests: ours as unknown as readonly Manifest[], others: [...new Set(others)] };
 }
@@ -83,7 +87,7 @@ export async function dryRun(reach: Reach, { kind, metadata, spec }: Manifest): 
   const request =
     before === undefined
       ? ({ method: 'POST', path: paths[kind], body: object } as const)
-      : ({ method: 'PUT', path, body: { ...object, metadata: { ...before.metadata, ...metadata } } } as const);
+      : ({ ...mergePatch, path, body: appliedPatch(before.metadata.annotations ?? {}, object) } as const);
   try {
     const raw = await reach.client.json<RawPool>({ ...request, query: { dryRun: 'All' } });
     const isSame = before !== undefined && JSON.stringify(before.spec) === JSON.stringify(raw.spec);
@@ -95,6 +99,6 @@ export async function dryRun(reach: Reach, { kind, metadata, spec }: Manifest): 
     if (error instanceof ApiError && (error.status === 422 || error.status === 400)) {
       throw wrong(`the API server refuses ${kind} ${name}: ${error.message}`);
     }
-    throw explained(error, reach, { verb: before === undefined ? 'create' : 'update', path });
+    throw explained(error, reach, { verb: before === undefined ? 'create' : 'patch', path });
   }
 }

@@ -1,15 +1,16 @@
 /** `move VIP NODE`: moves an address to a node, make-before-break. */
-import { parseIp } from '../../addr/ip.ts';
+import type { Ip } from '../../addr/ip.ts';
 import { moveAnnotation, type RawAllocation } from '../../api/allocation.ts';
 import { type Evaluation, localServiceAt, readEvaluation } from '../cluster/evaluation.ts';
 import { ask, readOne } from '../cluster/read.ts';
 import type { Session } from '../cluster/session.ts';
 import type { CommandSpec } from '../command.ts';
-import { nodeEligibilities } from '../explain/node-eligibility.ts';
+import { mayAnnounce, nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Answer } from '../output/answer.ts';
-import { exits, misused, wrong } from '../output/failure.ts';
+import { exits, wrong } from '../output/failure.ts';
 import { nodeVerdictText } from '../output/reason-text.ts';
 import { durationOf, waitFor } from '../output/wait-for.ts';
+import { addressArgument } from './address-argument.ts';
 import { entryPath, noSuchNode } from './node-drain.ts';
 
 /** The command. */
@@ -25,8 +26,7 @@ export const moveCommand: CommandSpec = {
   options: [{ flags: '--timeout <time>', what: 'how long to wait', byDefault: '1m' }],
   examples: [['kubectl berth move 192.0.2.10 node3', 'move 192.0.2.10 to node3']],
   run: async (session, { args: [text = '', node = ''], options }) => {
-    const address = parseIp(text);
-    if (address === undefined) throw misused(`"${text}" is not an IP address`);
+    const address = addressArgument(text);
     const timeoutMs = durationOf(options.timeout);
     const from = assertMovable(await readEvaluation(session), address, node);
     if (from === node) return answer({ address, node, moved: true }, `${node} already holds ${address}\n`);
@@ -35,15 +35,16 @@ export const moveCommand: CommandSpec = {
 };
 
 /** Throws a Failure with the reason if the node cannot hold the address. Returns the current holder. */
-function assertMovable(evaluation: Evaluation, address: string, node: string): string | undefined {
+function assertMovable(evaluation: Evaluation, address: Ip, node: string): string | undefined {
   const vip = evaluation.vips.find((one) => one.address === address && one.reservedUntil === undefined);
   if (vip === undefined) throw wrong(`no Service has ${address}`, `kubectl berth who-has ${address} shows its state`);
-  const placed = { address: parseIp(address) ?? ('' as never), pool: vip.pool, holder: vip.holder };
+  const placed = { address, pool: vip.pool, holder: vip.holder };
   const eligibilities = nodeEligibilities(evaluation, { ...placed, localService: localServiceAt(evaluation, address) });
   const eligibility = eligibilities.find((one) => one.node === node);
   if (eligibility === undefined) throw noSuchNode(evaluation, node);
   if (eligibility.reason === 'Holder') return node;
-  if (eligibility.reason === 'Candidate') return vip.holder;
+  // If its links are not known, its speaker decides.
+  if (mayAnnounce(eligibility)) return vip.holder;
   const able = eligibilities.filter(({ reason }) => reason === 'Candidate').map((one) => one.node);
   const hint = able.length > 0 ? `nodes that can: ${able.join(', ')}` : 'no other node can hold it either';
   const detail = eligibility.detail === '' ? '' : ` (${eligibility.detail})`;

@@ -3,6 +3,7 @@
  * takes the address before the node gives it up. After `undrain` the node may hold addresses again.
  */
 import { allocationName, type Ip } from '../../addr/ip.ts';
+import type { NodeEligibility } from '../../announce/node-eligibility.ts';
 import {
   allocationCondition,
   allocationConditions,
@@ -66,7 +67,10 @@ async function drain(session: Session, node: string, timeoutMs: number): Promise
   const evaluation = await readEvaluation(session);
   if (!evaluation.cluster.nodes.some(({ name }) => name === node)) throw noSuchNode(evaluation, node);
   const before = evaluation.vips.filter(({ holder }) => holder === node);
-  const stuck = before.filter((vip) => !hasOther(evaluation, vip));
+  const stuck = before.filter((vip) => !hasOther(evaluation, vip, ['Candidate', 'LinksUnknown']));
+  for (const { address } of before.filter((vip) => !stuck.includes(vip) && !hasOther(evaluation, vip, ['Candidate']))) {
+    session.terminal.note(`${address} may stay on ${node}: it is not known whether another node can hold it\n`);
+  }
   for (const { address } of stuck) {
     session.terminal.note(
       `${address} stays on ${node}: no other node can hold it (kubectl berth who-has ${address})\n`,
@@ -93,11 +97,15 @@ function drainAnswer(facts: DrainFacts): Answer {
   return { facts, text: () => end, exit: drained ? exits.fine : exits.wrong };
 }
 
-/** Whether another node can hold the address. */
-function hasOther(evaluation: Evaluation, { address, pool, holder }: VipState): boolean {
+/** Whether another node has one of these verdicts for the address. */
+function hasOther(
+  evaluation: Evaluation,
+  { address, pool, holder }: VipState,
+  verdicts: readonly NodeEligibility['reason'][],
+): boolean {
   const local = localServiceAt(evaluation, address);
   const eligibilities = nodeEligibilities(evaluation, { address: address as Ip, pool, holder, localService: local });
-  return eligibilities.some(({ reason }) => reason === 'Candidate');
+  return eligibilities.some(({ node, reason }) => node !== holder && verdicts.includes(reason));
 }
 
 async function heldBy(session: Session, node: string): Promise<readonly string[]> {

@@ -1,19 +1,37 @@
 /** The effects of a change of pools and advertisements, found by the same decisions before and after the change. */
 import type { Ip } from '../../addr/ip.ts';
+import { formatRange } from '../../addr/range.ts';
 import type { NodeEligibility } from '../../announce/node-eligibility.ts';
+import { coversPool } from '../../api/advertisement.ts';
+import type { PoolView } from '../../api/pool.ts';
+import { listed } from '../../api/text.ts';
 import type { Decision } from '../../ipam/decision.ts';
 import { poolReports } from '../../ipam/pool-report.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { type Evaluation, evaluationOf, localServiceAt } from '../cluster/evaluation.ts';
-import { nodeEligibilities } from '../explain/node-eligibility.ts';
+import type { SpeakerAnswer } from '../cluster/speakers.ts';
+import { rangesOffLinks } from '../doctor/off-links.ts';
+import { mayAnnounce, nodeEligibilities } from '../explain/node-eligibility.ts';
+import { wrong } from '../output/failure.ts';
 import type { Checked } from './manifests.ts';
 
 /**
  * The effect on a Service. `Gains`: it gets an address that it lacked. `Moves`: it gets another address.
  * `Loses`: it loses its address. `PoolRemoved`: it keeps an address that is no longer in a pool. `Returns`:
  * that address is in a pool again. `Silenced`: no node could announce its address any more. `Announced`: a
- * node could announce it again. `Keeps`: nothing changes.
+ * node could announce it again. `GainsSilent`: it gets an address that no node could announce. `Keeps`: nothing
+ * changes.
  */
-type PlanEffect = 'Gains' | 'Moves' | 'Loses' | 'PoolRemoved' | 'Returns' | 'Silenced' | 'Announced' | 'Keeps';
+type PlanEffect =
+  | 'Gains'
+  | 'GainsSilent'
+  | 'Moves'
+  | 'Loses'
+  | 'PoolRemoved'
+  | 'Returns'
+  | 'Silenced'
+  | 'Announced'
+  | 'Keeps';
 
 /** A Service, before and after. */
 export interface PlannedService {
@@ -56,10 +74,15 @@ export interface Deleted {
   readonly name: string;
 }
 
-const harmful: ReadonlySet<PlanEffect> = new Set(['Moves', 'Loses', 'PoolRemoved', 'Silenced']);
+const harmful: ReadonlySet<PlanEffect> = new Set(['GainsSilent', 'Moves', 'Loses', 'PoolRemoved', 'Silenced']);
 
-/** Makes the plan. */
+/** Makes the plan. Throws a Failure if an object to delete does not exist. */
 export function planFacts(before: Evaluation, checked: readonly Checked[], deleted: readonly Deleted[]): PlanFacts {
+  for (const { kind, name } of deleted) {
+    const known: readonly { readonly name: string }[] =
+      kind === 'IPAddressPool' ? before.cluster.pools : before.cluster.advertisements;
+    if (!known.some((one) => one.name === name)) throw wrong(`there is no ${kind} ${name}: nothing would be deleted`);
+  }
   const after = afterChange(before, checked, deleted);
   const services = servicesOf(before, after);
   const objects = [
@@ -106,26 +129,32 @@ function effectOn(now: Decision, was: Decision | undefined, evaluations: BeforeA
   const to: readonly string[] = has.map(({ address }) => address);
   const eligibilities = has.map((binding) => ({ ...eligibilitiesOf(binding, evaluations), address: binding.address }));
   const kept = eligibilities.filter(({ address }) => from.includes(address));
+  const gained = eligibilities.filter(({ address }) => !from.includes(address));
+  const gains = gained.every(({ after }) => after.some(mayAnnounce)) ? 'Gains' : 'GainsSilent';
   const effect = ((): PlanEffect => {
-    if (from.length === 0 && to.length > 0) return 'Gains';
+    if (from.length === 0 && to.length > 0) return gains;
     if (from.length > 0 && to.length === 0) return 'Loses';
     if (from.some((address) => !to.includes(address))) return 'Moves';
-    if (to.length > from.length) return 'Gains';
-    if (kept.some((one) => isAnnounceable(one.before) && !isAnnounceable(one.after))) return 'Silenced';
+    if (to.length > from.length) return gains;
+    if (kept.some((one) => one.before.some(mayAnnounce) && !one.after.some(mayAnnounce))) return 'Silenced';
     if (now.reason === 'PoolRemoved' && was?.reason !== 'PoolRemoved') return 'PoolRemoved';
     if (now.reason !== 'PoolRemoved' && was?.reason === 'PoolRemoved') return 'Returns';
-    if (kept.some((one) => !isAnnounceable(one.before) && isAnnounceable(one.after))) return 'Announced';
+    if (kept.some((one) => !one.before.some(mayAnnounce) && one.after.some(mayAnnounce))) return 'Announced';
     return 'Keeps';
   })();
   const isHeld = (some: readonly NodeEligibility[]) => some.some(({ reason }) => reason === 'Holder');
-  const takenOver = kept.filter((one) => isHeld(one.before) && !isHeld(one.after) && isAnnounceable(one.after));
+  const takenOver = kept.filter((one) => isHeld(one.before) && !isHeld(one.after) && one.after.some(mayAnnounce));
   return {
     service: now.service.key,
     effect,
     before: from,
     after: to,
     reason: now.reason,
-    message: effect === 'Silenced' ? silenceOf(eligibilities.flatMap((one) => one.after)) : now.message,
+    message: messageOf(
+      now,
+      effect,
+      eligibilities.flatMap((one) => one.after),
+    ),
     takenOver: takenOver.map(({ address }) => address),
   };
 }
@@ -151,16 +180,13 @@ function eligibilitiesOf(
   };
 }
 
-function silenceOf(eligibilities: readonly NodeEligibility[]): string {
-  const reasons = [...new Set(eligibilities.map(({ reason }) => reason))];
-  return `no node can announce it any more (${reasons.join(', ')})`;
+function messageOf({ message }: Decision, effect: PlanEffect, eligibilities: readonly NodeEligibility[]): string {
+  const reasons = [...new Set(eligibilities.map(({ reason }) => reason))].join(', ');
+  if (effect === 'Silenced') return `no node can announce it any more (${reasons})`;
+  return effect === 'GainsSilent' ? `${message}, but no node can announce it (${reasons})` : message;
 }
 
-function isAnnounceable(eligibilities: readonly NodeEligibility[]): boolean {
-  return eligibilities.some(({ reason }) => reason === 'Holder' || reason === 'Candidate');
-}
-
-function problemsOf({ settled, cluster }: Evaluation, kind: Checked['kind'], name: string): readonly string[] {
+function problemsOf({ settled, cluster, answers }: Evaluation, kind: Checked['kind'], name: string): readonly string[] {
   if (kind === 'L2Advertisement') {
     const missing = cluster.advertisements
       .filter((one) => one.name === name)
@@ -169,9 +195,24 @@ function problemsOf({ settled, cluster }: Evaluation, kind: Checked['kind'], nam
   }
   const reports = poolReports(settled.table, settled.ledger).filter(({ pool }) => pool.name === name);
   const findings = reports.flatMap((report) => report.findings);
-  return findings
+  const faults = findings
     .filter(({ type, status }) => (type === 'Ready') !== (status === 'True'))
     .map(({ reason, message }) => `${reason}: ${message}`);
+  const view = cluster.pools.find((one) => one.name === name);
+  return view === undefined ? faults : [...faults, ...silenceOf(view, cluster, answers)];
+}
+
+/** Why no node would announce addresses of a pool. */
+function silenceOf(pool: PoolView, { advertisements }: Cluster, answers: readonly SpeakerAnswer[]): readonly string[] {
+  if (!advertisements.some((one) => coversPool(one, pool.name)))
+    return ['NoAdvertisement: no L2Advertisement covers it'];
+  // A speaker that did not answer may have the link.
+  if (answers.length === 0 || answers.some(({ status }) => status === undefined)) return [];
+  const links = answers.flatMap(({ status }) => status?.links ?? []);
+  const outside = rangesOffLinks(pool, advertisements, links);
+  return outside.length === 0
+    ? []
+    : [`NoLink: no node has a link in the network of ${listed(outside.map(formatRange))}`];
 }
 
 function poolsOf(before: Evaluation, after: Evaluation): PlanFacts['pools'] {

@@ -13,7 +13,7 @@ export const planCommand: CommandSpec = {
   name: 'plan',
   summary: 'show the effects of a change of pools and advertisements before you apply it',
   description:
-    'The API server checks the objects (dry run). Then the tool makes the decisions of controller and speakers over the changed cluster. Nothing is written.\nStatus 1: an object is refused or overlaps another one; or a Service would lose or change its address, or keep one that is in no pool or that no node can announce.',
+    'The API server checks the objects (dry run). Then the tool makes the decisions of controller and speakers over the changed cluster. Nothing is written.\nStatus 1: an object is refused or overlaps another one; or a Service would lose or change its address, or get or keep one that no node can announce, or keep one that is in no pool; or no node could announce addresses of a pool.',
   options: [
     {
       flags: '-f, --filename <file>',
@@ -52,7 +52,7 @@ function deletedObject(text: string): Deleted {
   return { kind: kind === 'pool' ? 'IPAddressPool' : 'L2Advertisement', name };
 }
 
-const bad: ReadonlySet<string> = new Set(['Moves', 'Loses', 'PoolRemoved', 'Silenced']);
+const bad: ReadonlySet<string> = new Set(['GainsSilent', 'Moves', 'Loses', 'PoolRemoved', 'Silenced']);
 
 const columns: readonly Column<PlannedService>[] = [
   { title: 'SERVICE', cell: ({ service }) => service },

@@ -3,6 +3,8 @@
  * after that.
  */
 import type { Ip } from '../../addr/ip.ts';
+import type { NodeEligibility } from '../../announce/node-eligibility.ts';
+import { listed } from '../../api/text.ts';
 import { type Evaluation, localServiceAt, readEvaluation } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
 import { nodeEligibilities } from '../explain/node-eligibility.ts';
@@ -14,12 +16,16 @@ import { noSuchNode } from './node-drain.ts';
 /** The result of a simulation. */
 interface SimulateFacts {
   readonly down: readonly string[];
-  /** Addresses that would move; `to` is absent if no node could take the address over. */
+  /**
+   * Addresses that would move; `to` is absent if no node is known to be able to take the address over. `perhaps` names nodes that might
+   * take it instead: their speakers did not answer, so their links are not known.
+   */
   readonly moves: readonly {
     readonly address: string;
     readonly services: readonly string[];
     readonly from: string;
     readonly to?: string;
+    readonly perhaps?: readonly string[];
   }[];
   /** The number of addresses per node, before and after. */
   readonly load: readonly { readonly node: string; readonly before: number; readonly after: number }[];
@@ -32,7 +38,7 @@ export const simulateCommand: CommandSpec = {
   name: 'simulate',
   summary: 'show the new holders of the addresses if a node died',
   description:
-    "Makes the speakers' decisions over the current state. Nothing is changed.\nStatus 1: an address would have no holder, or a Service no endpoint.",
+    "Makes the speakers' decisions over the current state. Nothing is changed.\nStatus 1: an address would have no holder, as far as is known, or a Service no endpoint.",
   options: [{ flags: '--node-down <node>', what: 'the node that dies (can be repeated)', many: true, required: true }],
   examples: [
     ['kubectl berth simulate --node-down node2', 'if node2 died'],
@@ -65,11 +71,12 @@ export function simulate(evaluation: Evaluation, down: readonly string[]): Simul
         holder: from,
         localService: localServiceAt(evaluation, address),
       });
-      const able = eligibilities
-        .filter(({ node, reason }) => reason === 'Candidate' && !gone.has(node))
-        .map(({ node }) => node);
+      const nodesThat = (is: NodeEligibility['reason']) =>
+        eligibilities.filter(({ node, reason }) => reason === is && !gone.has(node)).map(({ node }) => node);
+      const [able, perhaps] = [nodesThat('Candidate'), nodesThat('LinksUnknown')];
       const to = ranking.first(ip, able, () => true);
-      return { address, services, from, ...(to !== undefined && { to }) };
+      const known = { address, services, from, ...(to !== undefined && { to }) };
+      return perhaps.length === 0 ? known : { ...known, perhaps };
     });
   const holderAfter = new Map(moves.map(({ address, to }) => [address, to]));
   const load = cluster.nodes.map(({ name: node }) => ({
@@ -99,7 +106,10 @@ function simulateAnswer(facts: SimulateFacts): Answer {
           { title: 'ADDRESS', cell: ({ address }) => address },
           { title: 'SERVICE', cell: ({ services }) => services.join(', ') },
           { title: 'FROM', cell: ({ from }) => from },
-          { title: 'TO', cell: ({ to }) => to ?? colors.bad('none') },
+          { title: 'TO', cell: ({ to, perhaps = [] }) => to ?? colors.bad(perhaps.length > 0 ? 'not known' : 'none') },
+          ...(moves.some(({ perhaps }) => perhaps !== undefined)
+            ? [{ title: 'PERHAPS', cell: ({ perhaps = [] }: (typeof moves)[number]) => listed(perhaps) }]
+            : []),
         ],
         { ...style, empty: `No address is held by ${down.join(' or ')}: nothing would move.` },
       );

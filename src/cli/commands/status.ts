@@ -1,6 +1,6 @@
 /** `status`: shows an overview of Berth in the cluster. */
 
-import { readEvaluation } from '../cluster/evaluation.ts';
+import { readEvaluationOnly } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits } from '../output/failure.ts';
@@ -17,7 +17,7 @@ export const statusCommand: CommandSpec = {
     ['kubectl berth status', 'the overview'],
     ['kubectl berth status -o json', 'the same for a program'],
   ],
-  run: async (session) => statusAnswer(statusFacts(await readEvaluation(session))),
+  run: async (session) => statusAnswer(statusFacts(await readEvaluationOnly(session))),
 };
 
 /** The answer. */

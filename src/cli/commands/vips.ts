@@ -1,7 +1,6 @@
 /** `vips`: lists every address of the ledger with its Services and its holder. */
 import { listed } from '../../api/text.ts';
 import { readEvaluation } from '../cluster/evaluation.ts';
-import { faultsOf } from '../cluster/speakers.ts';
 import type { VipState } from '../cluster/vip-state.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
@@ -19,10 +18,9 @@ export const vipsCommand: CommandSpec = {
     ['kubectl berth vips -n shop -o wide', 'the addresses of one namespace, with MAC addresses and messages'],
   ],
   run: async (session) => {
-    const { vips, answers, cluster } = await readEvaluation(session);
+    const { vips, cluster } = await readEvaluation(session);
     const { namespace } = session.options;
     const isIn = ({ services }: VipState) => services.some((service) => service.startsWith(`${namespace}/`));
-    for (const fault of faultsOf(answers)) session.terminal.note(`note: ${fault}\n`);
     return vipsAnswer(namespace === undefined ? vips : vips.filter(isIn), cluster.now);
   },
 };

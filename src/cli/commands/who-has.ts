@@ -1,19 +1,22 @@
 /** `who-has ADDRESS`: shows which Service has an address, or which pool would give it out. */
-import { familyOf, type Ip, ipToNumber, parseIp } from '../../addr/ip.ts';
+import { familyOf, type Ip, ipToNumber } from '../../addr/ip.ts';
+import { parseLinkAddress } from '../../addr/subnet.ts';
+import type { NodeEligibility } from '../../announce/node-eligibility.ts';
 import { isBuggy } from '../../ipam/ledger/free-addresses.ts';
 import { type Evaluation, readEvaluation } from '../cluster/evaluation.ts';
 import type { VipState } from '../cluster/vip-state.ts';
 import type { CommandSpec } from '../command.ts';
 import { advertisementsOf, nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Answer } from '../output/answer.ts';
-import { exits, misused } from '../output/failure.ts';
+import { exits } from '../output/failure.ts';
+import { addressArgument } from './address-argument.ts';
 
 /** The facts about an address. */
 interface WhoHasFacts {
   readonly address: string;
   /**
-   * `InUse`, `Reserved`, `Foreign` (of a node, or of another program), `Free`, `NotGiven` (in a pool that does
-   * not give it out), `NoPool`.
+   * `InUse`, `Reserved`, `Foreign` (of a node, of a link of a node, or of another program), `Free`, `NotGiven`
+   * (in a pool that does not give it out), `NoPool`.
    */
   readonly state: string;
   readonly message: string;
@@ -23,6 +26,8 @@ interface WhoHasFacts {
   readonly vip?: VipState;
   /** The nodes that could announce it. */
   readonly nodes: readonly string[];
+  /** The nodes of which this is not known, because their speakers did not answer. */
+  readonly unknownNodes: readonly string[];
 }
 
 /** The command. */
@@ -30,12 +35,11 @@ export const whoHasCommand: CommandSpec = {
   name: 'who-has',
   summary: 'show which Service has an address, or which pool would give it out',
   description:
-    'Looks an address up in the ledger, the pools, the Services and the nodes.\nStatus 1: the address is in use and not announced, or it is not in use and no pool gives it out, or it belongs to a node or another program.',
+    'Looks an address up in the ledger, the pools, the Services and the nodes.\nStatus 1: the address is in use and not announced; or it is not in use, and no pool gives it out or no node could announce it; or it belongs to a node or another program.',
   args: [{ name: '<address>', what: 'IPv4 or IPv6', completes: 'vip' }],
   examples: [['kubectl berth who-has 192.0.2.10', 'the Service and the holder of 192.0.2.10']],
   run: async (session, { args }) => {
-    const address = parseIp(args[0] ?? '');
-    if (address === undefined) throw misused(`"${args[0]}" is not an IP address`);
+    const address = addressArgument(args[0] ?? '');
     return whoHasAnswer(whoHas(await readEvaluation(session), address));
   },
 };
@@ -52,9 +56,10 @@ export function whoHas(evaluation: Evaluation, address: Ip): WhoHasFacts {
     holder: undefined,
     localService: undefined,
   });
-  const nodes = eligibilities.filter(({ reason }) => reason === 'Candidate').map(({ node }) => node);
+  const nodesThat = (is: NodeEligibility['reason']) =>
+    eligibilities.filter(({ reason }) => reason === is).map(({ node: name }) => name);
   const found = (state: string, message: string): WhoHasFacts => ({
-    ...{ address, state, message, nodes },
+    ...{ address, state, message, nodes: nodesThat('Candidate'), unknownNodes: nodesThat('LinksUnknown') },
     ...(home && { pool: home.name }),
     ...(vip && { vip }),
   });
@@ -62,6 +67,11 @@ export function whoHas(evaluation: Evaluation, address: Ip): WhoHasFacts {
   if (vip !== undefined) return found('InUse', `used by ${vip.services.join(', ')}`);
   const node = cluster.nodes.find(({ addresses }) => addresses.includes(address));
   if (node !== undefined) return found('Foreign', `an address of the node ${node.name}: Berth gives it to no Service`);
+  const place = linkWith(evaluation, address);
+  if (place !== undefined) {
+    const advice = home === undefined ? '' : `: exclude it from the pool ${home.name}, which would give it out`;
+    return found('Foreign', `an address of the link ${place}${advice}`);
+  }
   const shown = cluster.services.find(({ ingress }) => ingress.some(({ ip }) => ip === address));
   if (shown !== undefined)
     return found('Foreign', `in the status of Service ${shown.key}, but not in the ledger: another program wrote it`);
@@ -77,6 +87,13 @@ export function whoHas(evaluation: Evaluation, address: Ip): WhoHasFacts {
   return found('Free', `no Service has it; pool ${home.name} would give it out${limits}${silent}`);
 }
 
+/** The link that has an address, and its node. */
+function linkWith({ answers }: Evaluation, address: Ip): string | undefined {
+  const links = answers.flatMap(({ node, status }) => (status?.links ?? []).map((link) => ({ node, ...link })));
+  const found = links.find(({ addresses }) => addresses.some((own) => parseLinkAddress(own)?.address === address));
+  return found && `${found.name} of node ${found.node}`;
+}
+
 function whyNotGiven({ settled }: Evaluation, pool: string, address: Ip): string | undefined {
   const home = settled.table.named(pool);
   if (home === undefined) return undefined;
@@ -85,8 +102,9 @@ function whyNotGiven({ settled }: Evaluation, pool: string, address: Ip): string
 }
 
 function whoHasAnswer(facts: WhoHasFacts): Answer {
-  const { address, state, message, pool, vip, nodes } = facts;
-  const isFine = state === 'Free' || state === 'Reserved' || (state === 'InUse' && vip?.announced === true);
+  const { address, state, message, pool, vip, nodes, unknownNodes } = facts;
+  const isFine =
+    (state === 'Free' && nodes.length > 0) || state === 'Reserved' || (state === 'InUse' && vip?.announced === true);
   return {
     facts,
     exit: isFine ? exits.fine : exits.wrong,
@@ -103,8 +121,11 @@ function whoHasAnswer(facts: WhoHasFacts): Answer {
         lines.push(`  Announced   ${vip.announced ? colors.good('yes') : colors.bad('no')}: ${vip.message}`);
         lines.push(`  Verified    ${vip.verified}${vip.verifiedReason === '' ? '' : ` (${vip.verifiedReason})`}`);
         if (vip.conflict) lines.push(`  Conflict    ${colors.bad(vip.conflict.message)}`);
-      } else if (state === 'Free')
-        lines.push(`  Nodes       ${nodes.join(', ') || colors.bad('none can announce it')}`);
+      } else if (state === 'Free') {
+        const none = unknownNodes.length > 0 ? 'none is known to be able to announce it' : 'none can announce it';
+        lines.push(`  Nodes       ${nodes.join(', ') || colors.bad(none)}`);
+        if (unknownNodes.length > 0) lines.push(`  Not known   ${unknownNodes.join(', ')}: no answer from the speaker`);
+      }
       return `${lines.join('\n')}\n`;
     },
   };

@@ -1,12 +1,13 @@
 /** Checks of pools against other addresses in use, and of the addresses that Services have. */
 import { familyOf, type Ip, ipToNumber } from '../../addr/ip.ts';
-import { formatRange, isRange, parseRange } from '../../addr/range.ts';
-import { holds, intersect, type RangeSet, rangeSet, subtract } from '../../addr/range-set.ts';
+import { formatRange } from '../../addr/range.ts';
+import { holds, intersect, type RangeSet, subtract } from '../../addr/range-set.ts';
 import { allocationCondition, allocationConditions } from '../../api/allocation.ts';
 import type { PoolView } from '../../api/pool.ts';
 import { remedyOf } from '../output/reason-text.ts';
 import { answeringSpeakers, type Facts } from './facts.ts';
 import { type Check, type Found, few, orOk, unknown } from './finding.ts';
+import { rangesOffLinks } from './off-links.ts';
 
 /** The checks, in the order in which their findings are printed. */
 export const poolChecks: readonly Check<Facts>[] = [
@@ -110,22 +111,17 @@ function poolOverlapsExternalIps({ pools, externalIps }: Facts): readonly Found[
   return orOk(found, 'no pool contains an external IP of a Service');
 }
 
-/** A link answers for addresses of its own subnets only, unless an advertisement contains its exact name. */
 function poolOffLink(facts: Facts): readonly Found[] {
   const speakers = answeringSpeakers(facts);
   if (speakers.length === 0) return unknown('no speaker reported the links of its node');
-  const subnets = rangeSet(
-    speakers.flatMap(({ status }) =>
-      status.links.flatMap(({ addresses }) => addresses.map(parseRange).filter(isRange)),
-    ),
-  );
+  const isComplete = speakers.length === facts.speakers.length;
+  const links = speakers.flatMap(({ status }) => status.links);
   const found = facts.pools.flatMap(({ name, ranges }): readonly Found[] => {
-    const covering = facts.advertisements.filter(({ pools }) => pools.length === 0 || pools.includes(name));
-    if (covering.some(({ interfaces }) => interfaces.some((one) => !/[*?]/.test(one)))) return [];
-    const outside = subtract(ranges, subnets);
+    const outside = rangesOffLinks({ name, ranges }, facts.advertisements, links);
     if (outside.length === 0) return [];
-    const isWhole = intersect(ranges, subnets).length === 0;
-    const what = `${few(outside.map(formatRange))}: no node has a link in this network, so no node can answer`;
+    const what = `${few(outside.map(formatRange))}: no node ${isComplete ? '' : 'whose speaker answered '}has a link in this network${isComplete ? ', so no node can answer' : ''}`;
+    if (!isComplete) return unknown(what, `pool ${name}`);
+    const isWhole = subtract(ranges, outside).length === 0;
     const todo =
       "choose addresses in the nodes' network; or, if a router sends their packets to the nodes, name the link in interfaces of the L2Advertisement";
     return [{ severity: isWhole ? 'error' : 'warn', where: `pool ${name}`, what, todo }];

@@ -4,7 +4,7 @@
  */
 import type { ServiceView } from '../../api/service.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { readEvaluation } from '../cluster/evaluation.ts';
+import { readEvaluationOnly } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
 import type { Colors } from '../output/colors.ts';
@@ -30,7 +30,7 @@ export const explainCommand: CommandSpec = {
     const name = serviceName(args[0] ?? '');
     const key = `${await session.namespace()}/${name}`;
     try {
-      const evaluation = await readEvaluation(session);
+      const evaluation = await readEvaluationOnly(session);
       return explainAnswer(explainFacts(evaluation, findService(evaluation.cluster, key)), evaluation.cluster.now);
     } catch (error) {
       // Most users may read their own namespace only.

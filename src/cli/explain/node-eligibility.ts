@@ -23,9 +23,9 @@ export function advertisementsOf({ cluster }: Evaluation, pool: string): readonl
   return cluster.advertisements.filter((advertisement) => coversPool(advertisement, pool));
 }
 
-/** May the node announce the address, by everything that is known about it? */
+/** May the node announce the address, as far as the tool knows? */
 export function mayAnnounce({ reason }: NodeEligibility): boolean {
-  return reason === 'Holder' || reason === 'Candidate';
+  return reason === 'Holder' || reason === 'Candidate' || reason === 'LinksUnknown';
 }
 
 /** Tells whether a node runs a speaker. */
@@ -58,6 +58,7 @@ export function nodeEligibilities(
       linksOf: (name) => links.get(name),
     }),
   );
-  const rank = ({ reason }: NodeEligibility) => (reason === 'Holder' ? 0 : reason === 'Candidate' ? 1 : 2);
+  const first = ['Holder', 'Candidate', 'LinksUnknown'];
+  const rank = ({ reason }: NodeEligibility) => (first.includes(reason) ? first.indexOf(reason) : first.length);
   return eligibilities.sort((a, b) => rank(a) - rank(b) || (a.node < b.node ? -1 : 1));
 }

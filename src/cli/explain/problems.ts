@@ -1,7 +1,9 @@
 /** The problems of a Service, one line each, and what to do about them. */
+import { familyOf, type Ip } from '../../addr/ip.ts';
 import type { NodeEligibility } from '../../announce/node-eligibility.ts';
 import { remedyOf } from '../output/reason-text.ts';
-import type { ExplainedVip, ExplainFacts, Problem } from './explained.ts';
+import type { ExplainedPath, ExplainedVip, ExplainFacts, Problem } from './explained.ts';
+import { mayAnnounce } from './node-eligibility.ts';
 
 /** Makes a problem with the remedy of its reason. */
 export function problem(reason: string, what: string): Problem {
@@ -19,11 +21,20 @@ export function problemsOf(facts: Omit<ExplainFacts, 'problems'>): readonly Prob
   for (const vip of vips) problems.push(...problemsOfVip(vip));
   const { handOff } = path;
   if (handOff.reason !== undefined) problems.push(problem(handOff.reason, handOff.message ?? ''));
-  const isIdle = path.endpoints.every(({ nodes }) => nodes.length === 0) && vips.length > 0;
-  if (isIdle && !problems.some((one) => one.reason === 'NoEndpoints' || one.reason === 'NoLocalEndpoints')) {
-    problems.push(problem('NoEndpoints', 'no endpoint of the Service is ready'));
-  }
-  return problems;
+  return [...problems, ...idleProblems(vips, path)];
+}
+
+/** Families of addresses without a ready endpoint: kube-proxy refuses their packets, whatever endpoints the other family has. */
+function idleProblems(vips: readonly ExplainedVip[], { endpoints }: ExplainedPath): readonly Problem[] {
+  const isSaid = ({ reason }: ExplainedVip) => reason === 'NoEndpoints' || reason === 'NoLocalEndpoints';
+  const idle = endpoints.filter(({ nodes }) => nodes.length === 0).map(({ family }) => family);
+  const silent = vips.filter((vip) => idle.includes(familyOf(vip.address as Ip)) && !isSaid(vip));
+  if (silent.length === 0) return [];
+  if (idle.length === endpoints.length) return [problem('NoEndpoints', 'no endpoint of the Service is ready')];
+  return silent.map(({ address }) => {
+    const family = familyOf(address as Ip);
+    return problem('NoEndpoints', `no endpoint of the family ${family} is ready: nothing serves ${address}`);
+  });
 }
 
 function problemsOfVip(vip: ExplainedVip): readonly Problem[] {
@@ -61,7 +72,7 @@ function silent({ reason, nodes }: ExplainedVip, what: string): Problem {
   const [only] = reasons;
   const cure = reasons.size === 1 && only !== undefined ? remedies[only] : undefined;
   const why = [...reasons].map((one) => `${one}: ${named(nodes, one)}`).join('; ');
-  if (reason === 'Pending' && reasons.has('Candidate')) return problem(reason, what);
+  if (reason === 'Pending' && nodes.some(mayAnnounce)) return problem(reason, what);
   return { reason, what: `${what} (${why})`, todo: cure ?? remedyOf('NoCandidate') };
 }
 

@@ -6,6 +6,7 @@ import type { PoolVerdict } from '../../ipam/reasons.ts';
 export const nodeVerdictText: Readonly<Record<IneligibleReason, string>> = {
   Holder: 'holds the address, and keeps it while it can',
   Candidate: 'can take the address over',
+  LinksUnknown: 'may be able to take the address over: its speaker did not answer, so its links are not known',
   NoSpeaker: 'runs no speaker',
   Excluded: 'has the label node.kubernetes.io/exclude-from-external-load-balancers',
   NotSelected: 'no L2Advertisement of the pool selects it (nodeSelectors)',
