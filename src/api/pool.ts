@@ -118,7 +118,10 @@ export function parsePool({ metadata, spec, status = {} }: RawPool): PoolView {
   };
 }
 
-function parseField(field: string, texts: readonly string[]): Required<Pick<PoolView, 'ranges' | 'faults' | 'hostBits'>> {
+function parseField(
+  field: string,
+  texts: readonly string[],
+): Required<Pick<PoolView, 'ranges' | 'faults' | 'hostBits'>> {
   const parsed = texts.map(parseRange);
   const faults = parsed.filter((range): range is InvalidRange => !isRange(range));
   return {

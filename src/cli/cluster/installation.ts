@@ -17,10 +17,30 @@ export interface RawWorkload {
     readonly template?: {
       readonly metadata?: Partial<RawMeta>;
       readonly spec?: {
-        readonly containers?: readonly { readonly image?: string; readonly args?: readonly string[] }[];
+        readonly nodeSelector?: Readonly<Record<string, string>>;
+        readonly containers?: readonly RawContainer[];
       };
     };
   };
+}
+
+interface RawDaemonSet extends RawWorkload {
+  readonly status?: { readonly desiredNumberScheduled?: number };
+}
+
+/** A container of a template or a Pod. */
+export interface RawContainer {
+  readonly image?: string;
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+}
+
+/** The nodes that should run a speaker, as the speakers' DaemonSet says. */
+interface SpeakerTarget {
+  readonly nodeSelector: Readonly<Record<string, string>>;
+  /** The number of nodes that its selector, its affinity and its tolerations allow, as its controller has counted them. */
+  readonly wanted: number;
 }
 
 /** A Pod of Berth. */
@@ -54,6 +74,8 @@ export interface Installation {
   /** Name of the controller Pod that leads. */
   readonly leader: string | undefined;
   readonly speakers: readonly BerthPod[];
+  /** undefined if there is no DaemonSet. */
+  readonly speakerTarget?: SpeakerTarget | undefined;
   /** Other places in the cluster where Berth is installed: a cluster may have only one. */
   readonly others: readonly string[];
 }
@@ -85,7 +107,7 @@ export async function readInstallation(session: Session, { any = false }: Accept
   const namespace = chosen?.namespace ?? defaultNamespace;
   const own = chosen?.instance === undefined ? selector : `${selector},${instanceLabel}=${chosen.instance}`;
   const [daemonSets, deployments, pods, lease] = await Promise.all([
-    listAll<RawWorkload>(reach, workloadsPath('daemonsets', namespace), own),
+    listAll<RawDaemonSet>(reach, workloadsPath('daemonsets', namespace), own),
     listAll<RawWorkload>(reach, workloadsPath('deployments', namespace), own),
     listAll<RawPod>(reach, podsPath(namespace), own),
     readOne<Lease>(reach, `${leasesPath(namespace)}/berth-controller`),
@@ -103,6 +125,7 @@ export async function readInstallation(session: Session, { any = false }: Accept
     replicas: controller?.spec?.replicas ?? 0,
     leader: controllers.find(({ name }) => identity?.startsWith(name))?.name ?? identity,
     speakers: podsOf('speaker'),
+    speakerTarget: speakers && targetOf(speakers),
     others: found.filter((one) => one !== chosen).map(placeOf),
   };
 }
@@ -175,6 +198,11 @@ function hasRole({ spec }: RawWorkload, role: string): boolean {
 
 const isSpeakers = (workload: RawWorkload) => hasRole(workload, 'speaker');
 const isController = (workload: RawWorkload) => hasRole(workload, 'controller');
+
+function targetOf({ spec, status }: RawDaemonSet): SpeakerTarget {
+  const { nodeSelector = {} } = spec?.template?.spec ?? {};
+  return { nodeSelector, wanted: status?.desiredNumberScheduled ?? Number.POSITIVE_INFINITY };
+}
 
 function podView({ metadata, spec, status }: RawPod): BerthPod {
   const isReady = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;

@@ -22,6 +22,12 @@ export async function listAll<R>(reach: Reach, path: string, labelSelector?: str
   return items;
 }
 
+/** Lists the objects of a kind; undefined if the cluster does not serve the kind. */
+export async function listIfServed<R>(reach: Reach, path: string): Promise<readonly R[] | undefined> {
+  const page = await readOne<Page<R>>(reach, path);
+  return page && (page.items ?? []);
+}
+
 /** Reads one object; undefined if it does not exist. */
 export async function readOne<R>(reach: Reach, path: string): Promise<R | undefined> {
   try {

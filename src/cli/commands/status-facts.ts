@@ -1,6 +1,9 @@
 /** The facts of `status`. */
+
+import { listed } from '../../api/text.ts';
 import { poolReports } from '../../ipam/pool-report.ts';
 import type { Evaluation } from '../cluster/evaluation.ts';
+import { nodesMissingSpeakers } from '../cluster/missing-speakers.ts';
 import { serviceStates } from '../cluster/service-state.ts';
 import { faultsOf } from '../cluster/speakers.ts';
 import type { VipState } from '../cluster/vip-state.ts';
@@ -95,9 +98,8 @@ function warningsOf(evaluation: Evaluation, vips: readonly VipState[]): readonly
   const warnings: string[] = [];
   if (installation.version === undefined) warnings.push(`Berth was not found in namespace ${namespace}`);
   else if (!controllers.some(({ ready }) => ready)) warnings.push('no controller is ready: no address is allocated');
-  const covered = new Set(speakers.map(({ node }) => node));
-  const without = cluster.nodes.map(({ name }) => name).filter((name) => !covered.has(name));
-  if (without.length > 0 && speakers.length > 0) warnings.push(`no speaker runs on ${without.join(', ')}`);
+  const without = nodesMissingSpeakers(cluster);
+  if (without.length > 0 && speakers.length > 0) warnings.push(`no speaker runs on ${listed(without)}`);
   for (const { node, ready } of speakers) if (!ready) warnings.push(`the speaker on ${node} is not ready`);
   for (const node of evaluation.dead)
     warnings.push(`the other speakers get no heartbeats from ${node}: other nodes hold its addresses`);

@@ -11,14 +11,17 @@ import type { Ownership } from '../../ipam/ownership.ts';
 /** The result of a reading that may fail: the value, or why it could not be read. */
 export type ReadResult<T> = { readonly value: T } | { readonly why: string };
 
-/** A Deployment or DaemonSet of any namespace. */
+/** A Deployment or DaemonSet of any namespace, or a static Pod of kube-system. */
 export interface Workload {
-  readonly kind: 'Deployment' | 'DaemonSet';
+  readonly kind: 'Deployment' | 'DaemonSet' | 'Pod';
   readonly namespace: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly images: readonly string[];
+  /** Its commands and their arguments. */
   readonly args: readonly string[];
+  /** The environment variables that have a value in the template; undefined: not known. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The number of Pods that it asks for, and of those that are ready. */
   readonly wanted: number;
   readonly ready: number;
@@ -74,8 +77,10 @@ export interface Warning {
 
 /** Settings of network plugins that show whether they give addresses to Services. */
 export interface OtherAllocators {
-  /** Names of CiliumLoadBalancerIPPools. */
+  /** Names of CiliumLoadBalancerIPPools that are not disabled. */
   readonly ciliumPools: readonly string[];
+  /** Which part of Cilium serves Services without a class: `lbipam`, `nodeipam` or `none`; undefined: the default, `lbipam`. */
+  readonly ciliumDefault: string | undefined;
   /**
    * The Services that Calico's controllers give addresses to (`AllServices`, `RequestedServicesOnly`);
    * undefined if none.
@@ -94,6 +99,8 @@ export interface Facts {
   readonly namespaceLabels: ReadResult<Readonly<Record<string, string>>>;
   readonly ownership: Ownership;
   readonly pods: readonly PodState[];
+  /** The nodes without a speaker that should run one. */
+  readonly nodesMissingSpeakers: readonly string[];
   readonly pools: readonly PoolView[];
   readonly advertisements: readonly AdvertisementView[];
   readonly nodes: readonly NodeView[];
@@ -109,6 +116,8 @@ export interface Facts {
   readonly externalIps: ReadonlyMap<string, RangeSet>;
   readonly kubeProxy: ReadResult<KubeProxyConfig>;
   readonly workloads: ReadResult<readonly Workload[]>;
+  /** Pods of kube-system that a kubelet runs from a file; one for all nodes with the same name. */
+  readonly staticPods: ReadResult<readonly Workload[]>;
   readonly others: ReadResult<OtherAllocators>;
   readonly speakers: readonly SpeakerReport[];
   readonly warnings: ReadResult<readonly Warning[]>;

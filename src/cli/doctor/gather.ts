@@ -6,15 +6,17 @@ import { isRange, parseRange } from '../../addr/range.ts';
 import { type RangeSet, rangeSet } from '../../addr/range-set.ts';
 import type { RawNode } from '../../api/node.ts';
 import type { RawService } from '../../api/service.ts';
-import { collections, podsPath, workloadsPath } from '../../kube/resources.ts';
+import { collections, podsPath } from '../../kube/resources.ts';
 import { readCluster } from '../cluster/cluster.ts';
-import type { RawWorkload } from '../cluster/installation.ts';
-import { ask, listAll, readOne } from '../cluster/read.ts';
+import { nodesMissingSpeakers } from '../cluster/missing-speakers.ts';
+import { ask, listAll, listIfServed, readOne } from '../cluster/read.ts';
 import type { Reach, Session } from '../cluster/session.ts';
 import { askSpeakers } from '../cluster/speakers.ts';
 import { exits, Failure } from '../output/failure.ts';
-import type { Facts, KubeProxyConfig, OtherAllocators, PodState, ReadResult, Warning, Workload } from './facts.ts';
-import { kubeProxyOf, podStateOf, type RawEvent, type RawPodState, warningsOf, workloadOf } from './parse-facts.ts';
+import type { Facts, PodState, Warning } from './facts.ts';
+import { podStateOf, type RawEvent, type RawPodState, serviceSubnetOf, warningsOf } from './parse-facts.ts';
+import { readPrograms } from './read-programs.ts';
+import { tryRead } from './try-read.ts';
 
 /** Reads everything once. Throws a Failure if Berth's own objects cannot be read. */
 export async function gatherFacts(session: Session): Promise<Facts> {
@@ -25,6 +27,7 @@ export async function gatherFacts(session: Session): Promise<Facts> {
   const own = {
     namespace,
     otherInstallations,
+    nodesMissingSpeakers: nodesMissingSpeakers(cluster),
     ownership: settings.ownership,
     pools,
     advertisements,
@@ -38,27 +41,15 @@ export async function gatherFacts(session: Session): Promise<Facts> {
     readExternalIps(reach),
     askSpeakers(session, installation),
   ]);
-  const [namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings, boundPolicies] = await Promise.all([
+  const [namespaceLabels, serviceRanges, warnings, boundPolicies, programs] = await Promise.all([
     tryRead(() => readNamespaceLabels(reach, namespace)),
     tryRead(() => readServiceRanges(reach)),
-    tryRead(() => readKubeProxy(reach)),
-    tryRead(() => readWorkloads(reach)),
-    tryRead(() => readOtherAllocators(reach)),
     tryRead(() => readWarnings(reach, namespace, cluster.now)),
     tryRead(() => readBoundPolicies(reach)),
+    readPrograms(reach),
   ]);
-  const results = { namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings, boundPolicies };
+  const results = { namespaceLabels, serviceRanges, warnings, boundPolicies, ...programs };
   return { ...own, ...results, ...podAddresses, pods, externalIps, speakers };
-}
-
-/** Reads a part; a Failure becomes the reason in the result. */
-async function tryRead<T>(read: () => Promise<T>): Promise<ReadResult<T>> {
-  try {
-    return { value: await read() };
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    return { why: error.message };
-  }
 }
 
 async function readNamespaceLabels(reach: Reach, namespace: string): Promise<Readonly<Record<string, string>>> {
@@ -118,77 +109,23 @@ async function samplePods(reach: Reach): Promise<NodeTexts> {
   return pods.map(({ spec, status }) => [spec?.nodeName ?? '', (status?.podIPs ?? []).flatMap(({ ip }) => ip ?? [])]);
 }
 
-/** Reads the ServiceCIDRs, which exist in every cluster from Kubernetes 1.33 on. */
+/** Reads the ServiceCIDRs, which exist in every cluster from Kubernetes 1.33 on, or the settings of kubeadm. */
 async function readServiceRanges(reach: Reach): Promise<RangeSet> {
-  const objects = await listAll<{ readonly spec?: { readonly cidrs?: readonly string[] } }>(
+  const ranges = await listIfServed<{ readonly spec?: { readonly cidrs?: readonly string[] } }>(
     reach,
     '/apis/networking.k8s.io/v1/servicecidrs',
   );
-  return rangesOf(objects.flatMap(({ spec }) => spec?.cidrs ?? []));
+  if (ranges !== undefined) return rangesOf(ranges.flatMap(({ spec }) => spec?.cidrs ?? []));
+  const path = '/api/v1/namespaces/kube-system/configmaps/kubeadm-config';
+  const map = await readOne<{ readonly data?: Readonly<Record<string, string>> }>(reach, path);
+  const subnet = serviceSubnetOf(map?.data ?? {});
+  if (subnet !== undefined) return rangesOf(subnet.split(','));
+  const what = 'the API server serves no ServiceCIDRs (Kubernetes before 1.33), and there are no settings of kubeadm';
+  throw new Failure(exits.unreachable, `the ranges of cluster IPs are not known: ${what}`);
 }
 
 function rangesOf(texts: readonly string[] = []): RangeSet {
   return rangeSet(texts.map(parseRange).filter(isRange));
-}
-
-async function readKubeProxy(reach: Reach): Promise<KubeProxyConfig> {
-  const path = '/api/v1/namespaces/kube-system/configmaps/kube-proxy';
-  const map = await readOne<{ readonly data?: Readonly<Record<string, string>> }>(reach, path);
-  const config = map && kubeProxyOf(map.data ?? {});
-  if (config) return config;
-  const what = map
-    ? 'has no readable configuration'
-    : 'does not exist: kube-proxy was not set up by kubeadm, or another program replaces it';
-  throw new Failure(
-    exits.unreachable,
-    `the mode of kube-proxy is unknown: the ConfigMap kube-system/kube-proxy ${what}`,
-  );
-}
-
-async function readWorkloads(reach: Reach): Promise<readonly Workload[]> {
-  const kinds = [
-    ['Deployment', 'deployments'],
-    ['DaemonSet', 'daemonsets'],
-  ] as const;
-  const lists = await Promise.all(
-    kinds.map(async ([kind, path]) =>
-      (await listAll<RawWorkload>(reach, workloadsPath(path))).map((raw) => workloadOf(kind, raw)),
-    ),
-  );
-  return lists.flat();
-}
-
-interface Named {
-  readonly metadata: { readonly name: string };
-}
-
-interface CalicoController {
-  readonly spec?: { readonly controllers?: { readonly loadBalancer?: { readonly assignIPs?: string } } };
-}
-
-async function readOtherAllocators(reach: Reach): Promise<OtherAllocators> {
-  const calicoApi = '/apis/crd.projectcalico.org/v1';
-  const [cilium, configuration, ipPools] = await Promise.all([
-    listIfServed<Named>(reach, '/apis/cilium.io/v2alpha1/ciliumloadbalancerippools'),
-    readOne<CalicoController>(reach, `${calicoApi}/kubecontrollersconfigurations/default`),
-    listIfServed<Named & { readonly spec?: { readonly allowedUses?: readonly string[] } }>(
-      reach,
-      `${calicoApi}/ippools`,
-    ),
-  ]);
-  const loadBalancer = configuration?.spec?.controllers?.loadBalancer;
-  return {
-    ciliumPools: cilium.map(({ metadata }) => metadata.name),
-    calico: loadBalancer && (loadBalancer.assignIPs ?? 'AllServices'),
-    calicoPools: ipPools
-      .filter(({ spec }) => spec?.allowedUses?.includes('LoadBalancer'))
-      .map(({ metadata }) => metadata.name),
-  };
-}
-
-/** Lists the objects of a kind; none if the cluster does not serve the kind. */
-async function listIfServed<T>(reach: Reach, path: string): Promise<readonly T[]> {
-  return (await readOne<{ readonly items?: readonly T[] }>(reach, path))?.items ?? [];
 }
 
 const hourMs = 3_600_000;

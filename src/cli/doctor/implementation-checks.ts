@@ -1,6 +1,6 @@
 /** Checks of other programs that serve Services: other load balancers, and kube-proxy. */
 import type { LinkSettings } from '../../api/node-facts.ts';
-import { answeringSpeakers, type Facts, hasNftablesRules } from './facts.ts';
+import { answeringSpeakers, type Facts, hasNftablesRules, type ReadResult } from './facts.ts';
 import { type Check, type Found, few, ok, orOk, unknown } from './finding.ts';
 import { othersAmong, othersBySettings } from './others.ts';
 
@@ -11,13 +11,20 @@ export const implementationChecks: readonly Check<Facts>[] = [
   { id: 'StrictArp', judge: strictArp },
 ];
 
-function otherImplementation({ workloads, others, ownership }: Facts): readonly Found[] {
+function otherImplementation({ workloads, staticPods, others, ownership }: Facts): readonly Found[] {
   const all = [
-    ...('value' in workloads ? othersAmong(workloads.value) : []),
+    ...othersAmong(readIn(workloads)),
+    ...othersAmong(readIn(staticPods)),
     ...('value' in others ? othersBySettings(others.value) : []),
   ];
-  const found = all.map(({ name, where, isActive, onlyClass, todo }): Found => {
-    if (!isActive)
+  const found = all.map(({ name, where, effect, onlyClass, todo }): Found => {
+    if (effect === 'Idle')
+      return {
+        severity: 'info',
+        where,
+        what: `${name} runs, but gives addresses to no Service, as far as its settings show`,
+      };
+    if (effect === 'Stopped')
       return {
         severity: 'warn',
         where,
@@ -47,8 +54,12 @@ function otherImplementation({ workloads, others, ownership }: Facts): readonly 
       todo,
     };
   });
-  for (const result of [workloads, others]) if ('why' in result) found.push(...unknown(result.why));
+  for (const result of [workloads, staticPods, others]) if ('why' in result) found.push(...unknown(result.why));
   return orOk(found, 'no other known load balancer is installed');
+}
+
+function readIn<T>(result: ReadResult<readonly T[]>): readonly T[] {
+  return 'value' in result ? result.value : [];
 }
 
 function kubeProxyMode({ kubeProxy }: Facts): readonly Found[] {

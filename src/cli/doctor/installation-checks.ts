@@ -54,13 +54,22 @@ function notReady({ pods, namespace }: Facts, role: string): readonly Found[] {
   return orOk(found, `all ${own.length} Pods of the ${role} are ready`);
 }
 
-function speakerMissing({ pods, nodes }: Facts): readonly Found[] {
+function speakerMissing({ pods, nodes, nodesMissingSpeakers: missing }: Facts): readonly Found[] {
   const having = new Set(pods.filter(({ role }) => role === 'speaker').map(({ node }) => node));
-  const missing = nodes.map(({ name }) => name).filter((name) => !having.has(name));
-  if (missing.length === 0) return ok('every node runs a speaker');
+  const others = nodes.map(({ name }) => name).filter((name) => !having.has(name) && !missing.includes(name));
+  if (missing.length + others.length === 0) return ok('every node runs a speaker');
+  const intended: Found = {
+    severity: 'info',
+    where: `nodes ${few(others)}`,
+    what: 'the DaemonSet of the speakers does not select these nodes: they cannot hold addresses',
+    todo: 'nothing, if this is intended: chart values speaker.nodeSelector, speaker.affinity and speaker.tolerations; a speaker needs Linux',
+  };
   const what = 'no speaker runs on this node: it cannot hold addresses';
-  const todo = 'check the chart values speaker.nodeSelector and speaker.tolerations; a speaker needs Linux';
-  return missing.map((node) => ({ severity: 'warn', where: `node ${node}`, what, todo }));
+  const todo = 'see the Events of the DaemonSet: kubectl describe daemonset';
+  return [
+    ...missing.map((node): Found => ({ severity: 'warn', where: `node ${node}`, what, todo })),
+    ...(others.length > 0 ? [intended] : []),
+  ];
 }
 
 function speakerNotAsked({ speakers }: Facts): readonly Found[] {

@@ -2,14 +2,17 @@
  * Checks of the links in the network of a pool: the way of replies, and other programs that answer or drop
  * packets there.
  */
+import { familyOf, ipToNumber } from '../../addr/ip.ts';
 import { isRange, parseRange } from '../../addr/range.ts';
-import { intersect, rangeSet } from '../../addr/range-set.ts';
-import type { Facts, JudgedStatus } from './facts.ts';
+import { holds, intersect, rangeSet } from '../../addr/range-set.ts';
+import { parseLinkAddress } from '../../addr/subnet.ts';
+import { answeringSpeakers, type Facts, type JudgedStatus } from './facts.ts';
 import { type Check, type Found, few, unknown } from './finding.ts';
 import { ofFacts, ofNodes } from './per-node.ts';
 
 /** The checks, in the order in which their findings are printed. */
 export const linkChecks: readonly Check<Facts>[] = [
+  { id: 'PoolOverlapsLinks', judge: poolOverlapsLinks },
   { id: 'StrictReversePath', judge: strictReversePath },
   { id: 'ReturnPath', judge: returnPath },
   { id: 'ProxyArpOn', judge: proxyArpOn },
@@ -23,6 +26,38 @@ function vipLinks({ pools }: Facts, { links }: JudgedStatus): JudgedStatus['link
   const wanted = rangeSet(pools.flatMap(({ ranges }) => ranges));
   const subnets = (addresses: readonly string[]) => rangeSet(addresses.map(parseRange).filter(isRange));
   return links.filter(({ addresses }) => intersect(subnets(addresses), wanted).length > 0);
+}
+
+/** kube-proxy in IPVS mode has every address of a Service on this link. */
+const ipvsLink = 'kube-ipvs0';
+
+/** Addresses of links that the Node object does not have: Berth does not know them, and may give them out. */
+function poolOverlapsLinks(facts: Facts): readonly Found[] {
+  const known = new Set([
+    ...facts.nodes.flatMap(({ addresses }) => addresses),
+    ...facts.ledger.map(({ address }) => address),
+    ...facts.services.flatMap(({ ingress }) => ingress.flatMap(({ ip = [] }) => ip)),
+  ]);
+  const found = answeringSpeakers(facts).flatMap(({ node, status }) => {
+    const links = status.links.filter(({ name }) => name !== ipvsLink);
+    const own = links.flatMap(({ name, addresses }) =>
+      addresses.map((text) => [name, parseLinkAddress(text)] as const),
+    );
+    return own.flatMap(([name, { address } = {}]): readonly Found[] => {
+      if (address === undefined || known.has(address)) return [];
+      const pool = facts.pools.find(({ ranges }) => holds(ranges, familyOf(address), ipToNumber(address)));
+      if (pool === undefined) return [];
+      return [
+        {
+          severity: 'warn',
+          where: `pool ${pool.name}`,
+          what: `contains ${address}, an address of the link ${name} of node ${node}: Berth may give it to a Service`,
+          todo: 'add it to spec.exclude of the pool, or remove it from the link',
+        },
+      ];
+    });
+  });
+  return found.length > 0 ? found : ofNodes(facts, () => [], 'no pool contains an address of a link of a node');
 }
 
 /** Those of these links that no default route uses. */

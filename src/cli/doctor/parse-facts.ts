@@ -2,7 +2,7 @@
 import { parse } from 'yaml';
 import type { RawMeta } from '../../api/meta.ts';
 import { parseTime } from '../../api/time.ts';
-import type { RawWorkload } from '../cluster/installation.ts';
+import type { RawContainer, RawWorkload } from '../cluster/installation.ts';
 import type { KubeProxyConfig, PodState, Warning, Workload } from './facts.ts';
 
 interface ContainerState {
@@ -65,16 +65,55 @@ export function workloadOf(
   kind: Workload['kind'],
   { metadata, spec, status = {} }: RawWorkload & { readonly status?: Readonly<Record<string, unknown>> },
 ): Workload {
-  const containers = spec?.template?.spec?.containers ?? [];
   const count = (field: string) => (typeof status[field] === 'number' ? status[field] : 0);
   return {
     ...{ kind, name: metadata.name, namespace: metadata.namespace ?? '' },
     labels: { ...spec?.template?.metadata?.labels, ...metadata.labels },
-    images: containers.flatMap(({ image }) => image ?? []),
-    args: containers.flatMap(({ args = [] }) => args),
+    ...programsOf(spec?.template?.spec?.containers),
     wanted: kind === 'Deployment' ? (spec?.replicas ?? 1) : count('desiredNumberScheduled'),
     ready: kind === 'Deployment' ? count('readyReplicas') : count('numberReady'),
   };
+}
+
+/** A Pod that a kubelet runs from a file: its copy in the API has the annotation of the kubelet. */
+export interface RawStaticPod {
+  readonly metadata: RawMeta;
+  readonly spec?: { readonly nodeName?: string; readonly containers?: readonly RawContainer[] };
+}
+
+/** Parses the static Pods among these Pods. The name of the node is at the end of theirs. */
+export function staticPodsOf(pods: readonly RawStaticPod[]): readonly Workload[] {
+  const found = new Map<string, Workload>();
+  for (const { metadata, spec } of pods) {
+    if (metadata.annotations?.['kubernetes.io/config.mirror'] === undefined) continue;
+    const end = `-${spec?.nodeName ?? ''}`;
+    const name = metadata.name.endsWith(end) ? metadata.name.slice(0, -end.length) : metadata.name;
+    const known = { kind: 'Pod', namespace: metadata.namespace ?? '', name, labels: metadata.labels ?? {} } as const;
+    found.set(name, { ...known, ...programsOf(spec?.containers), wanted: 1, ready: 1 });
+  }
+  return [...found.values()];
+}
+
+function programsOf(containers: readonly RawContainer[] = []): Pick<Workload, 'images' | 'args' | 'env'> {
+  const variables = containers.flatMap(({ env = [] }) => env);
+  return {
+    images: containers.flatMap(({ image }) => image ?? []),
+    args: containers.flatMap(({ command = [], args = [] }) => [...command, ...args]),
+    env: Object.fromEntries(variables.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))),
+  };
+}
+
+/** The range of cluster IPs in kubeadm's ConfigMap: the text of `networking.serviceSubnet`; undefined if it is not there. */
+export function serviceSubnetOf(data: Readonly<Record<string, string>>): string | undefined {
+  try {
+    const config = parse(data.ClusterConfiguration ?? '') as {
+      readonly networking?: { readonly serviceSubnet?: unknown };
+    } | null;
+    const subnet = config?.networking?.serviceSubnet;
+    return typeof subnet === 'string' ? subnet : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

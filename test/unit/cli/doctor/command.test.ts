@@ -6,7 +6,13 @@ import { rangeSet } from '../../../../src/addr/range-set.ts';
 import { checkIds, checks } from '../../../../src/cli/doctor/checks.ts';
 import type { Facts, JudgedStatus, PodState, Workload } from '../../../../src/cli/doctor/facts.ts';
 import { examine } from '../../../../src/cli/doctor/finding.ts';
-import { kubeProxyOf, podStateOf, warningsOf } from '../../../../src/cli/doctor/parse-facts.ts';
+import {
+  kubeProxyOf,
+  podStateOf,
+  serviceSubnetOf,
+  staticPodsOf,
+  warningsOf,
+} from '../../../../src/cli/doctor/parse-facts.ts';
 import { advertisement, entry, node, ownership, pool, service } from '../../fixtures.ts';
 
 const ranges = (...texts: readonly string[]) => rangeSet(texts.map(parseRange).filter(isRange));
@@ -45,6 +51,7 @@ const well: Facts = {
   namespaceLabels: { value: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
   ownership,
   pods: [pod('c', { role: 'controller' }), pod('s')],
+  nodesMissingSpeakers: [],
   pools: [pool('p', ['192.0.2.10-192.0.2.19'])],
   advertisements: [advertisement({ name: 'a', distribution: 'Spread' })],
   nodes: [node('n1', { addresses: ['192.0.2.101' as never] })],
@@ -56,7 +63,8 @@ const well: Facts = {
   externalIps: new Map(),
   kubeProxy: { value: { mode: 'iptables', strictArp: false } },
   workloads: { value: [] },
-  others: { value: { ciliumPools: [], calico: undefined, calicoPools: [] } },
+  staticPods: { value: [] },
+  others: { value: { ciliumPools: [], ciliumDefault: undefined, calico: undefined, calicoPools: [] } },
   speakers: [speaker()],
   warnings: { value: [] },
   boundPolicies: { value: ['berth-holders.berth.dev'] },
@@ -94,7 +102,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
     },
     {
       desc: 'no speaker at all',
-      facts: { pods: [pod('c', { role: 'controller' })] },
+      facts: { pods: [pod('c', { role: 'controller' })], nodesMissingSpeakers: ['n1'] },
       expected: ['error SpeakerNotReady', 'warn SpeakerMissing node n1'],
     },
     {
@@ -135,7 +143,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
     {
       desc: 'a node without the label of exclusion, which runs no speaker',
       facts: { nodes: [node('n1', { excluded: true }), node('n2')] },
-      expected: ['warn SpeakerMissing node n2', 'info NodesExcluded'],
+      expected: ['info SpeakerMissing nodes n2', 'info NodesExcluded'],
     },
     {
       desc: 'an excluded node beside another one',
@@ -385,6 +393,63 @@ for (const { desc, workloads, severity } of [
     workloads: [workload('x', { images: ['registry.k8s.io/openstack-cloud-controller-manager:v1'] })],
     severity: 'error',
   },
+  ...[
+    { args: ['--controllers=*,-service'] },
+    { args: ['/bin/ccm', '--controllers', '*,-service-lb-controller'] },
+    { args: ['--controllers=cloud-node,cloud-node-lifecycle'] },
+    { images: ['ghcr.io/siderolabs/talos-cloud-controller-manager:v1.9.0'] },
+    { images: ['registry.k8s.io/cloud-pv-vsphere/cloud-provider-vsphere:v1.31.0'] },
+    { images: ['gcr.io/cloud-provider-vsphere/cpi/release/manager:v1.28.0'] },
+    { images: ['rancher/rke2-cloud-provider:v1.31.2'] },
+  ].map((facts) => ({
+    desc: `a cloud provider without load balancer: ${JSON.stringify(facts)}`,
+    workloads: [workload('x', { images: ['registry.k8s.io/openstack-cloud-controller-manager:v1'], ...facts })],
+    severity: 'info',
+  })),
+  ...(
+    [
+      ['error', { args: ['--controllers=*'] }],
+      ['error', { args: ['--controllers=cloud-node,service'] }],
+    ] as const
+  ).map(([severity, facts]) => ({
+    desc: `a cloud provider with load balancer: ${facts.args}`,
+    workloads: [workload('x', { images: ['cloud-controller-manager'], ...facts })],
+    severity,
+  })),
+  ...(
+    [
+      ['info', { env: {} }],
+      ['info', { env: { svc_enable: 'false' } }],
+      ['error', { env: { svc_enable: 'true' } }],
+      ['error', { env: {}, args: ['manager', '--services'] }],
+      ['info', { env: { svc_enable: 'true', lb_class_only: 'true' } }],
+    ] as const
+  ).map(([severity, facts]) => ({
+    desc: `kube-vip: ${JSON.stringify(facts)}`,
+    workloads: [workload('kube-vip', { images: ['ghcr.io/kube-vip/kube-vip:v1'], ...facts })],
+    severity,
+  })),
+  ...(
+    [
+      ['error', { env: { DEFAULT_ANNOUNCER: 'PureLB' } }],
+      ['info', { env: {} }],
+      ['info', { env: {}, kind: 'DaemonSet' }],
+    ] as const
+  ).map(([severity, facts]) => ({
+    desc: `PureLB: ${JSON.stringify(facts)}`,
+    workloads: [workload('x', { images: ['ghcr.io/purelb/purelb/allocator:v1'], ...facts })],
+    severity,
+  })),
+  ...(
+    [
+      ['error', {}],
+      ['info', { KUBEVIP_ENABLE_LOADBALANCERCLASS: 'true' }],
+    ] as const
+  ).map(([severity, env]) => ({
+    desc: `the cloud provider of kube-vip: ${JSON.stringify(env)}`,
+    workloads: [workload('x', { images: ['ghcr.io/kube-vip/kube-vip-cloud-provider:v0.0.12'], env })],
+    severity,
+  })),
   {
     desc: 'Berth itself',
     workloads: [workload('controller', { labels: { 'app.kubernetes.io/name': 'berth', app: 'metallb' } })],
@@ -399,15 +464,59 @@ for (const { desc, workloads, severity } of [
 }
 
 test('the allocators of network plugins are recognized by their settings', () => {
-  const others = { ciliumPools: ['blue'], calico: 'AllServices', calicoPools: ['lb'] };
+  const others = { ciliumPools: ['blue'], ciliumDefault: undefined, calico: 'AllServices', calicoPools: ['lb'] };
   assert.deepEqual(found({ others: { value: others } }), [
     'error OtherImplementation CiliumLoadBalancerIPPool blue',
     'error OtherImplementation IPPool lb',
   ]);
-  const idle = { ciliumPools: [], calico: 'AllServices', calicoPools: [] };
+  const idle = { ciliumPools: [], ciliumDefault: undefined, calico: 'AllServices', calicoPools: [] };
   assert.deepEqual(found({ others: { value: idle } }), [
-    'warn OtherImplementation KubeControllersConfiguration default',
+    'info OtherImplementation KubeControllersConfiguration default',
   ]);
+  const off = { ...others, ciliumDefault: 'none', calico: 'RequestedServicesOnly' };
+  assert.deepEqual(found({ others: { value: off } }), [
+    'info OtherImplementation CiliumLoadBalancerIPPool blue',
+    'info OtherImplementation IPPool lb',
+  ]);
+  assert.deepEqual(found({ others: { value: { ...idle, calico: undefined, ciliumDefault: 'nodeipam' } } }), [
+    'error OtherImplementation ConfigMap kube-system/cilium-config',
+  ]);
+});
+
+test('a load balancer in a static Pod is found once, whatever the number of nodes', () => {
+  const copy = (node: string) => ({
+    metadata: {
+      ...{ name: `kube-vip-${node}`, namespace: 'kube-system', uid: node, resourceVersion: '1' },
+      annotations: { 'kubernetes.io/config.mirror': 'x' },
+    },
+    spec: {
+      nodeName: node,
+      containers: [{ image: 'ghcr.io/kube-vip/kube-vip:v1', env: [{ name: 'svc_enable', value: 'true' }] }],
+    },
+  });
+  const ordinary = { ...copy('n3'), metadata: { ...copy('n3').metadata, annotations: {} } };
+  const staticPods = { value: staticPodsOf([copy('n1'), copy('n2'), ordinary]) };
+  assert.deepEqual(found({ staticPods }), ['error OtherImplementation Pod kube-system/kube-vip']);
+});
+
+test('an address on a link that no Node object names is found in a pool, unless Berth or kube-proxy has put it there', () => {
+  const links = [link('eth0', '192.0.2.101/24', '192.0.2.11/32'), link('kube-ipvs0', '192.0.2.12/32')];
+  const overlaps = (facts: Partial<Facts>) =>
+    found({ speakers: [speaker({ links })], ...facts }).filter((text) => text.includes('PoolOverlapsLinks'));
+  assert.deepEqual(overlaps({}), ['warn PoolOverlapsLinks pool p']);
+  assert.deepEqual(overlaps({ ledger: [entry('192.0.2.11', service('s'))] }), []);
+});
+
+test('the range of cluster IPs is read from the settings of kubeadm', () => {
+  const config = 'apiVersion: kubeadm.k8s.io/v1beta4\nnetworking: { serviceSubnet: "10.96.0.0/12,fd00::/112" }\n';
+  assert.equal(serviceSubnetOf({ ClusterConfiguration: config }), '10.96.0.0/12,fd00::/112');
+  for (const data of [
+    {},
+    { ClusterConfiguration: '' },
+    { ClusterConfiguration: '{ [' },
+    { ClusterConfiguration: 'a: b' },
+  ])
+    assert.equal(serviceSubnetOf(data), undefined);
 });
 
 test("kube-proxy's configuration is read as kubeadm writes it", () => {
