@@ -7,6 +7,7 @@ import { complete, completionScript, shells } from './completion.ts';
 import { exitOf, type Format, formats, renderAnswer } from './output/answer.ts';
 import { plain } from './output/colors.ts';
 import { type Exit, exits, Failure } from './output/failure.ts';
+import { printable, printableLines } from './output/printable.ts';
 import { version } from './output/version.ts';
 
 /** The parts of the process that a run uses. */
@@ -21,7 +22,8 @@ interface ProcessContext {
 type Globals = Omit<GlobalOptions, 'output'> & { readonly output: Format; readonly color: boolean };
 
 /** Runs one command line. Returns the exit status. */
-export async function runProgram({ argv, terminal, signal }: ProcessContext): Promise<Exit> {
+export async function runProgram({ argv, terminal: open, signal }: ProcessContext): Promise<Exit> {
+  const terminal = (wantsColor: boolean) => printableTerminal(open(wantsColor));
   const ended: { exit: Exit } = { exit: exits.fine };
   const plainTerminal = terminal(false);
   const run = async (spec: CommandSpec, given: Parameters<CommandSpec['run']>[1], globals: Globals) => {
@@ -36,8 +38,7 @@ export async function runProgram({ argv, terminal, signal }: ProcessContext): Pr
       await session.close();
     }
   };
-  const program = programOf(run, (text) => plainTerminal.out(text));
-  program.configureOutput({ writeOut: plainTerminal.out, writeErr: plainTerminal.note });
+  const program = programOf(run, plainTerminal);
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
@@ -46,23 +47,35 @@ export async function runProgram({ argv, terminal, signal }: ProcessContext): Pr
   return ended.exit;
 }
 
+/** A terminal for notes and questions about things that other people have named. Answers are made printable when they are rendered. */
+function printableTerminal({ note, confirm, ...rest }: Terminal): Terminal {
+  return {
+    ...rest,
+    note: (text) => note(printableLines(text)),
+    confirm: (question) => confirm(printableLines(question)),
+  };
+}
+
 function failed(error: unknown, { note }: Terminal, signal: AbortSignal): Exit {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exits.fine : exits.usage;
   if (signal.aborted) return exits.wrong;
   if (error instanceof Failure) {
-    note(`error: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
+    const { message, hint } = printable({ message: error.message, hint: error.hint });
+    note(`error: ${message}\n${hint === undefined ? '' : `  ${hint}\n`}`);
     return error.exit;
   }
   // A fault of the tool itself: the message is enough for most people; BERTH_DEBUG adds the stack.
   const { message, stack } = error as Error;
-  note(`error: ${process.env.BERTH_DEBUG === undefined ? message : stack}\n`);
+  note(`error: ${process.env.BERTH_DEBUG === undefined ? printable(message) : stack}\n`);
   return exits.unreachable;
 }
 
 type Run = (spec: CommandSpec, given: Parameters<CommandSpec['run']>[1], globals: Globals) => Promise<void>;
 
-function programOf(run: Run, print: (text: string) => void): Command {
+function programOf(run: Run, { out: print, note }: Terminal): Command {
   const program = new Command('kubectl-berth')
+    // Commands that are added later inherit this.
+    .configureOutput({ writeOut: print, writeErr: note })
     .description(
       'Shows the state of Berth, the LoadBalancer of this cluster, and changes what an administrator may change.',
     )

@@ -8,6 +8,7 @@ import type { AllocationView } from '../../api/allocation.ts';
 import type { ServiceView } from '../../api/service.ts';
 import { RendezvousRanking } from '../../hash/rendezvous.ts';
 import { type Settled, settle } from '../../ipam/allocate.ts';
+import { printable } from '../output/printable.ts';
 import { allocationSnapshot, type Cluster, desiredVipSnapshot, readCluster } from './cluster.ts';
 import type { Session } from './session.ts';
 import { askSpeakers, faultsOf, linksOfAll, type SpeakerAnswer } from './speakers.ts';
@@ -35,7 +36,7 @@ export interface Evaluation {
 /** Reads everything once, and prints a note about the speakers that did not answer: without them the answer is not complete. */
 export async function readEvaluation(session: Session): Promise<Evaluation> {
   const evaluation = await readEvaluationOnly(session);
-  for (const fault of faultsOf(evaluation.answers)) session.terminal.note(`note: ${fault}\n`);
+  for (const fault of faultsOf(evaluation.answers)) session.terminal.note(`note: ${printable(fault)}\n`);
   return evaluation;
 }
 

@@ -89,12 +89,15 @@ async function drain(session: Session, node: string, timeoutMs: number): Promise
   return drainAnswer({ node, drained: left.length === 0, moved, left });
 }
 
-function drainAnswer(facts: DrainFacts): Answer {
-  const { node, drained, moved, left } = facts;
-  const end = drained
-    ? `node ${node} holds no address: ${moved.length} moved\n`
-    : `node ${node} still holds ${left.join(', ')}; ${moved.length} moved. The drain continues; kubectl berth undrain ${node} ends it\n`;
-  return { facts, text: () => end, exit: drained ? exits.fine : exits.wrong };
+function drainAnswer(facts: DrainFacts): Answer<DrainFacts> {
+  return {
+    facts,
+    text: (_, { node, drained, moved, left }) =>
+      drained
+        ? `node ${node} holds no address: ${moved.length} moved\n`
+        : `node ${node} still holds ${left.join(', ')}; ${moved.length} moved. The drain continues; kubectl berth undrain ${node} ends it\n`,
+    exit: facts.drained ? exits.fine : exits.wrong,
+  };
 }
 
 /** Whether another node has one of these verdicts for the address. */

@@ -4,6 +4,7 @@ import { readEvaluation } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits, misused } from '../output/failure.ts';
+import { printable } from '../output/printable.ts';
 import { type Column, renderTable } from '../output/table.ts';
 import { dryRun, readManifests } from './manifests.ts';
 import { type Deleted, type PlanFacts, type PlannedService, planFacts } from './plan-facts.ts';
@@ -36,7 +37,9 @@ export const planCommand: CommandSpec = {
     if (files.length + deleted.length === 0) throw misused('nothing to plan', 'give -f FILE, or --delete pool/NAME');
     const { manifests, others } = await readManifests(files);
     if (others.length > 0)
-      session.terminal.note(`note: ignored ${others.join(', ')}: a plan covers pools and advertisements only\n`);
+      session.terminal.note(
+        `note: ignored ${printable(others).join(', ')}: a plan covers pools and advertisements only\n`,
+      );
     const evaluation = await readEvaluation(session);
     const reach = await session.reach();
     const checked = [];
@@ -66,13 +69,12 @@ const columns: readonly Column<PlannedService>[] = [
   { title: 'WHY', cell: ({ reason, message }) => `${reason}: ${message}` },
 ];
 
-function planAnswer(facts: PlanFacts): Answer {
-  const { objects, services, pools, harm } = facts;
+function planAnswer(facts: PlanFacts): Answer<PlanFacts> {
   const isChanged = ({ effect, takenOver }: PlannedService) => effect !== 'Keeps' || takenOver.length > 0;
   return {
     facts,
-    exit: harm > 0 ? exits.wrong : exits.fine,
-    text: (style) => {
+    exit: facts.harm > 0 ? exits.wrong : exits.fine,
+    text: (style, { objects, services, pools }) => {
       const { colors } = style;
       const lines = objects.map(({ kind, name, change, problems }) => {
         const faults = problems.map((problem) => `\n  ${colors.bad(problem)}`).join('');

@@ -75,13 +75,16 @@ const columns: readonly Column<PoolFacts>[] = [
   { title: 'QUOTA', cell: ({ quota }) => (quota === undefined ? '' : String(quota)), wide: true },
 ];
 
-function poolsAnswer(facts: readonly PoolFacts[]): Answer {
-  const problems = facts.flatMap(({ name, problems: all }) => all.map((one) => `  ${name}: ${one}\n`));
+function poolsAnswer(facts: readonly PoolFacts[]): Answer<readonly PoolFacts[]> {
+  const problemsOf = (pools: readonly PoolFacts[]) =>
+    pools.flatMap(({ name, problems }) => problems.map((one) => `  ${name}: ${one}\n`));
   return {
     facts,
-    text: (style) =>
-      renderTable(facts, columns, { ...style, empty: 'There is no IPAddressPool.' }) +
-      (problems.length === 0 ? '' : `\n${style.colors.warn('Problems')}\n${problems.join('')}`),
-    exit: problems.length === 0 ? exits.fine : exits.wrong,
+    text: (style, shown) => {
+      const problems = problemsOf(shown);
+      const list = problems.length === 0 ? '' : `\n${style.colors.warn('Problems')}\n${problems.join('')}`;
+      return `${renderTable(shown, columns, { ...style, empty: 'There is no IPAddressPool.' })}${list}`;
+    },
+    exit: problemsOf(facts).length === 0 ? exits.fine : exits.wrong,
   };
 }

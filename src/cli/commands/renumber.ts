@@ -8,7 +8,9 @@ import type { Session } from '../cluster/session.ts';
 import type { CommandSpec } from '../command.ts';
 import { serviceName } from '../explain/command.ts';
 import type { Answer } from '../output/answer.ts';
+import { plain } from '../output/colors.ts';
 import { exits, Failure, misused } from '../output/failure.ts';
+import { printable } from '../output/printable.ts';
 import { type Column, renderTable, type TableStyle } from '../output/table.ts';
 import { durationOf, waitFor } from '../output/wait-for.ts';
 import { entryPath } from './node-drain.ts';
@@ -48,7 +50,7 @@ export const renumberCommand: CommandSpec = {
 
 async function confirm({ terminal }: Session, planned: readonly Renumbered[], yes: boolean): Promise<void> {
   if (yes) return;
-  terminal.note(tableOf(planned, { colors: terminal.colors, wide: false }));
+  terminal.note(tableOf(printable(planned), { colors: plain, wide: false }));
   if (await terminal.confirm('Change these addresses?')) return;
   throw new Failure(exits.usage, 'not confirmed, nothing was changed', 'use --yes to skip the question');
 }
@@ -116,7 +118,7 @@ function tableOf(planned: readonly Renumbered[], style: TableStyle): string {
   return renderTable(planned, hasReasons ? columns : columns.slice(0, -1), style);
 }
 
-function answer(facts: readonly Renumbered[], end: string): Answer {
+function answer(facts: readonly Renumbered[], end: string): Answer<readonly Renumbered[]> {
   const isFine = facts.every(({ to }) => to !== undefined);
-  return { facts, text: (style) => `${tableOf(facts, style)}${end}\n`, exit: isFine ? exits.fine : exits.wrong };
+  return { facts, text: (style, shown) => `${tableOf(shown, style)}${end}\n`, exit: isFine ? exits.fine : exits.wrong };
 }

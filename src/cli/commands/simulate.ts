@@ -92,13 +92,12 @@ export function simulate(evaluation: Evaluation, down: readonly string[]): Simul
   return { down, moves, load, withoutEndpoints: lost.sort() };
 }
 
-function simulateAnswer(facts: SimulateFacts): Answer {
-  const { moves, load, withoutEndpoints, down } = facts;
-  const isFine = moves.every(({ to }) => to !== undefined) && withoutEndpoints.length === 0;
+function simulateAnswer(facts: SimulateFacts): Answer<SimulateFacts> {
+  const isFine = facts.moves.every(({ to }) => to !== undefined) && facts.withoutEndpoints.length === 0;
   return {
     facts,
     exit: isFine ? exits.fine : exits.wrong,
-    text: (style) => {
+    text: (style, { moves, load, withoutEndpoints, down }) => {
       const { colors } = style;
       const moved = renderTable(
         moves,

@@ -21,10 +21,10 @@ export const statusCommand: CommandSpec = {
 };
 
 /** The answer. */
-function statusAnswer(facts: StatusFacts): Answer {
+function statusAnswer(facts: StatusFacts): Answer<StatusFacts> {
   const { services, vips, warnings } = facts;
   const isFine = services.withoutAddress.length + vips.silent.length + warnings.length === 0;
-  return { facts, text: (style) => statusText(facts, style), exit: isFine ? exits.fine : exits.wrong };
+  return { facts, text: (style, shown) => statusText(shown, style), exit: isFine ? exits.fine : exits.wrong };
 }
 
 function statusText(facts: StatusFacts, style: TableStyle): string {

@@ -50,12 +50,12 @@ function columnsAt(now: number): readonly Column<VipState>[] {
   ];
 }
 
-function vipsAnswer(facts: readonly VipState[], now: number): Answer {
+function vipsAnswer(facts: readonly VipState[], now: number): Answer<readonly VipState[]> {
   const inUse = facts.filter(({ reservedUntil }) => reservedUntil === undefined);
   const isFine = inUse.every(({ announced, verified }) => announced && verified !== 'False');
   return {
     facts,
-    text: (style) => renderTable(facts, columnsAt(now), { ...style, empty: 'No address is in use.' }),
+    text: (style, shown) => renderTable(shown, columnsAt(now), { ...style, empty: 'No address is in use.' }),
     exit: isFine ? exits.fine : exits.wrong,
   };
 }

@@ -8,6 +8,7 @@ import type { VipState } from '../cluster/vip-state.ts';
 import type { CommandSpec } from '../command.ts';
 import { advertisementsOf, nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Answer } from '../output/answer.ts';
+import type { Colors } from '../output/colors.ts';
 import { exits } from '../output/failure.ts';
 import { addressArgument } from './address-argument.ts';
 
@@ -101,32 +102,32 @@ function whyNotGiven({ settled }: Evaluation, pool: string, address: Ip): string
   return home.state === 'Active' ? undefined : `state: ${home.state}`;
 }
 
-function whoHasAnswer(facts: WhoHasFacts): Answer {
-  const { address, state, message, pool, vip, nodes, unknownNodes } = facts;
+function whoHasAnswer(facts: WhoHasFacts): Answer<WhoHasFacts> {
+  const { state, vip, nodes } = facts;
   const isFine =
     (state === 'Free' && nodes.length > 0) || state === 'Reserved' || (state === 'InUse' && vip?.announced === true);
   return {
     facts,
     exit: isFine ? exits.fine : exits.wrong,
-    text: ({ colors }) => {
-      const lines = [`${colors.bold(address)}   ${state}: ${message}`];
-      if (pool !== undefined) lines.push(`  Pool        ${pool}`);
-      else if (vip !== undefined)
-        lines.push(`  Pool        none; it came from ${vip.pool}, which does not contain it any more`);
-      if (vip !== undefined && vip.reservedUntil === undefined) {
-        const at = vip.links.map(({ name, mac }) => `${name} (${mac})`).join(', ');
-        lines.push(
-          `  Holder      ${vip.holder === undefined ? colors.bad('none') : `${vip.holder}, ${at || 'no link'}`}`,
-        );
-        lines.push(`  Announced   ${vip.announced ? colors.good('yes') : colors.bad('no')}: ${vip.message}`);
-        lines.push(`  Verified    ${vip.verified}${vip.verifiedReason === '' ? '' : ` (${vip.verifiedReason})`}`);
-        if (vip.conflict) lines.push(`  Conflict    ${colors.bad(vip.conflict.message)}`);
-      } else if (state === 'Free') {
-        const none = unknownNodes.length > 0 ? 'none is known to be able to announce it' : 'none can announce it';
-        lines.push(`  Nodes       ${nodes.join(', ') || colors.bad(none)}`);
-        if (unknownNodes.length > 0) lines.push(`  Not known   ${unknownNodes.join(', ')}: no answer from the speaker`);
-      }
-      return `${lines.join('\n')}\n`;
-    },
+    text: ({ colors }, shown) => whoHasText(shown, colors),
   };
+}
+
+function whoHasText({ address, state, message, pool, vip, nodes, unknownNodes }: WhoHasFacts, colors: Colors): string {
+  const lines = [`${colors.bold(address)}   ${state}: ${message}`];
+  if (pool !== undefined) lines.push(`  Pool        ${pool}`);
+  else if (vip !== undefined)
+    lines.push(`  Pool        none; it came from ${vip.pool}, which does not contain it any more`);
+  if (vip !== undefined && vip.reservedUntil === undefined) {
+    const at = vip.links.map(({ name, mac }) => `${name} (${mac})`).join(', ');
+    lines.push(`  Holder      ${vip.holder === undefined ? colors.bad('none') : `${vip.holder}, ${at || 'no link'}`}`);
+    lines.push(`  Announced   ${vip.announced ? colors.good('yes') : colors.bad('no')}: ${vip.message}`);
+    lines.push(`  Verified    ${vip.verified}${vip.verifiedReason === '' ? '' : ` (${vip.verifiedReason})`}`);
+    if (vip.conflict) lines.push(`  Conflict    ${colors.bad(vip.conflict.message)}`);
+  } else if (state === 'Free') {
+    const none = unknownNodes.length > 0 ? 'none is known to be able to announce it' : 'none can announce it';
+    lines.push(`  Nodes       ${nodes.join(', ') || colors.bad(none)}`);
+    if (unknownNodes.length > 0) lines.push(`  Not known   ${unknownNodes.join(', ')}: no answer from the speaker`);
+  }
+  return `${lines.join('\n')}\n`;
 }

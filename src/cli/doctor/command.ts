@@ -24,11 +24,11 @@ export const doctorCommand: CommandSpec = {
 };
 
 /** Makes the answer from the findings. */
-export function doctorAnswer(findings: readonly Finding[]): Answer {
+export function doctorAnswer(findings: readonly Finding[]): Answer<{ readonly findings: readonly Finding[] }> {
   const isWrong = findings.some(({ severity }) => severity === 'error');
   return {
     facts: { findings },
-    text: (style) => doctorText(findings, style),
+    text: (style, shown) => doctorText(shown.findings, style),
     exit: isWrong ? exits.wrong : exits.fine,
   };
 }

@@ -69,9 +69,9 @@ function noSuchService(services: readonly ServiceView[], key: string): Failure {
 }
 
 /** The answer. `now` is in milliseconds since 1970. */
-function explainAnswer(facts: ExplainFacts, now: number): Answer {
+function explainAnswer(facts: ExplainFacts, now: number): Answer<ExplainFacts> {
   const exit = facts.problems.length > 0 ? exits.wrong : exits.fine;
-  return { facts, text: (style) => explainText(facts, { ...style, now }), exit };
+  return { facts, text: (style, shown) => explainText(shown, { ...style, now }), exit };
 }
 
 type Style = TableStyle & { readonly now: number };

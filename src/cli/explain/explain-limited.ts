@@ -53,12 +53,11 @@ function limitedFacts({ key, ingress, conditions }: ServiceView, why: string): L
   return { service: key, addresses, conditions: shown, note, problems: [...problems, ...silent] };
 }
 
-function limitedAnswer(facts: LimitedFacts): Answer {
-  const { service, addresses, conditions, note, problems } = facts;
+function limitedAnswer(facts: LimitedFacts): Answer<LimitedFacts> {
   return {
     facts,
-    exit: problems.length > 0 ? exits.wrong : exits.fine,
-    text: ({ colors }) => {
+    exit: facts.problems.length > 0 ? exits.wrong : exits.fine,
+    text: ({ colors }, { service, addresses, conditions, note, problems }) => {
       const lines = [
         `Service     ${colors.bold(service)}`,
         `Address     ${addresses.join(', ') || colors.bad('none')}`,

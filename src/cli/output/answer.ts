@@ -1,6 +1,8 @@
 /** The answer of a command: facts for programs, text for people, and whether something is wrong. */
-import { stringify } from 'yaml';
+import { Document, Scalar, visit } from 'yaml';
+import { plain } from './colors.ts';
 import { type Exit, exits } from './failure.ts';
+import { isPrintable, printable, printableJson, printableLines } from './printable.ts';
 import type { TableStyle } from './table.ts';
 
 /** The output formats. */
@@ -10,20 +12,35 @@ export const formats = ['table', 'wide', 'json', 'yaml'] as const;
 export type Format = (typeof formats)[number];
 
 /** An answer. Facts and text have the same content. */
-export interface Answer {
+export interface Answer<F = unknown> {
   /** Plain JSON. */
-  readonly facts: unknown;
-  /** Text for people; it ends with a newline. */
-  readonly text: (style: TableStyle) => string;
+  readonly facts: F;
+  /**
+   * Text for people; it ends with a newline. `shown` are the facts with printable strings: the text is made from them, because other people
+   * may have written the strings.
+   */
+  text(style: TableStyle, shown: F): string;
   /** `wrong` if the command found a problem. */
   readonly exit?: Exit;
 }
 
-/** Formats the answer for printing. */
-export function renderAnswer({ facts, text }: Answer, format: Format, style: Omit<TableStyle, 'wide'>): string {
-  if (format === 'json') return `${JSON.stringify(facts, null, 2)}\n`;
-  if (format === 'yaml') return stringify(JSON.parse(JSON.stringify(facts)), { lineWidth: 0 });
-  return text({ ...style, wide: format === 'wide' });
+/** Formats the answer for printing. Whatever the facts contain, the terminal gets printable characters and line ends. */
+export function renderAnswer(answer: Answer, format: Format, style: Omit<TableStyle, 'wide'>): string {
+  const { facts } = answer;
+  if (format === 'json') return printableJson(`${JSON.stringify(facts, null, 2)}\n`);
+  if (format === 'yaml') return yamlOf(JSON.parse(JSON.stringify(facts)));
+  const text = answer.text({ ...style, wide: format === 'wide' }, printable(facts));
+  return printableLines(text, { colors: style.colors !== plain });
+}
+
+function yamlOf(facts: unknown): string {
+  const document = new Document(facts);
+  visit(document, {
+    Scalar: (_, scalar) => {
+      if (typeof scalar.value === 'string' && !isPrintable(scalar.value)) scalar.type = Scalar.QUOTE_DOUBLE;
+    },
+  });
+  return printableJson(document.toString({ lineWidth: 0 }));
 }
 
 /** Returns the exit status of an answer. */

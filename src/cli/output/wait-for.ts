@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseDuration } from '../../api/duration.ts';
 import type { Session } from '../cluster/session.ts';
 import { misused } from './failure.ts';
+import { printable } from './printable.ts';
 
 const everyMs = 500;
 
@@ -21,7 +22,7 @@ export async function waitFor(
   for (;;) {
     const line = await progress();
     if (line === undefined) return true;
-    if (line !== lastLine) session.terminal.note(`${line}\n`);
+    if (line !== lastLine) session.terminal.note(`${printable(line)}\n`);
     lastLine = line;
     if (performance.now() >= deadline) return false;
     await pause(everyMs, undefined, { signal: session.signal });

@@ -55,6 +55,14 @@ test('an invalid command line is a usage error, and not a finding', async () => 
   for (const argv of rows) assert.equal((await run(...argv)).exit, 2, argv.join(' '));
 });
 
+test('usage errors of every command go to the terminal of the run', async () => {
+  for (const argv of [['--nonsense'], ['doctor', '--nonsense'], ['explain'], ['completion', '--nonsense']]) {
+    const { exit, out, notes } = await run(...argv);
+    assert.deepEqual([exit, out], [2, ''], argv.join(' '));
+    assert.match(notes, /^error: .*\n.*\(see --help\)/, argv.join(' '));
+  }
+});
+
 test('a cluster that gives no answer or refuses one has a status of its own', async (t) => {
   const gone = await run('--kubeconfig', await kubeconfig(t, undefined), 'vips');
   assert.equal(gone.exit, 3);
