@@ -101,7 +101,7 @@ const remedies: Readonly<Record<string, string>> = {
   Refused: "use Linux 5.15 and nft 1.0.6 or newer; the speaker's log names the rule",
   NotLoadedYet: "if it does not change within seconds: read the log of the holder's speaker",
   MoveWaits:
-    'kubectl berth move says why the node cannot take the address; kubectl annotate ipallocation ADDRESS berth.dev/move-to- cancels the move',
+    'kubectl berth move says why the node cannot take the address; kubectl annotate ipallocation NAME berth.dev/move-to- cancels the move (NAME as in kubectl get ipallocations)',
   Pending: 'if it does not change within seconds: check with kubectl berth status that the speakers are ready',
 };
 
