@@ -227,4 +227,12 @@ export const allocation: readonly Mutation[] = [
     consequence: 'An old annotation takes an address away although its pool stays in use.',
     tests: ['unit/ipam/renumbering.test.ts'],
   },
+  {
+    id: 'host-bits-are-passed-over',
+    file: 'addr/range.ts',
+    old: '!isRange(range) || range.first === ipToNumber(ip)',
+    new: '!isRange(range) || range.first <= ipToNumber(ip)',
+    consequence: 'A pool with 192.0.2.40/24 silently gives out the whole network.',
+    tests: ['unit/ipam/pool-report.test.ts'],
+  },
 ];

@@ -1,4 +1,4 @@
-/** A cluster that an HTTP server in this process serves, for whole command lines. It has no port-forward: no speaker answers. */
+/** A cluster that an HTTP server in this process serves, for whole command lines. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
+import type { SpeakerStatus } from '../../../src/api/speaker-status.ts';
 import { plain } from '../../../src/cli/output/colors.ts';
 import { runProgram } from '../../../src/cli/program.ts';
+import { answerPortForward } from './served-speakers.ts';
 
 /** An object as the API server sends it. */
 export interface RawObject {
@@ -26,6 +28,8 @@ export interface ServedCluster {
   readonly objects: Readonly<Record<string, readonly RawObject[]>>;
   /** The status of a refusal, such as 403; undefined for no refusal. */
   readonly refuses?: (path: string, method: string) => number | undefined;
+  /** The status of the speaker on a node; without it the speaker does not answer. */
+  readonly speakers?: (node: string) => SpeakerStatus | undefined;
 }
 
 /** A request that changes something. */
@@ -136,6 +140,12 @@ export function together(
 export async function runAt(t: TestContext, cluster: ServedCluster, ...argv: readonly string[]): Promise<Ran> {
   const writes: Write[] = [];
   const server = createServer((request, response) => void answer(cluster, writes, { request, response }));
+  server.on('upgrade', (request, socket) => {
+    const pod = /\/pods\/([^/]+)\/portforward/.exec(request.url ?? '')?.[1];
+    const { spec } = cluster.objects['/api/v1/pods']?.find(({ metadata }) => metadata.name === pod) ?? {};
+    const status = cluster.speakers?.((spec as { nodeName?: string } | undefined)?.nodeName ?? '');
+    answerPortForward(request, socket, status && JSON.stringify(status));
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const folder = mkdtempSync(join(tmpdir(), 'berth-cli-'));
   t.after(() => {
