@@ -181,6 +181,15 @@ test('a value of another type is refused by an error that names it', async () =>
   }
 });
 
+test('null in place of a field of a pool is refused by an error that names it', async () => {
+  const fields = valueRows().flatMap(({ path }) => /^pools\[\]\.(\w+)$/.exec(path)?.[1] ?? []);
+  assert.ok(fields.length > 10);
+  for (const field of fields) {
+    const result = await renderedWith('pools', [{ name: 'p', addresses: ['192.0.2.1'], [field]: null }]);
+    assert.match(String(result), new RegExp(`at '/pools/0/${field}'`), field);
+  }
+});
+
 test('a number is passed to the programs digit by digit', async () => {
   const large = await renderedWith('speaker.nftables.synLimit', 1_000_000);
   assert.match(JSON.stringify(large), /"--syn-limit=1000000"/);
