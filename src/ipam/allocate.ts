@@ -93,9 +93,7 @@ function settleWhole(snapshot: Snapshot, { cache, isolated }: Attempt): Settled 
   const isOurs = (service: ServiceView) =>
     hasOurClass(service, ownership) || (service.isLoadBalancer && isBound(service));
   const ours = isolated.services.filter(services, isOurs);
-  const byUid = new Map<string, ServiceView>();
-  isolated.services.map(services, (service) => byUid.set(service.uid, service));
-  const living = (uid: string) => byUid.get(uid);
+  const living = livingIn(services, isolated);
   const ledger = new WorkingLedger(entries, foreignUsersOf({ ...snapshot, bound, isolated }), {
     pools: table.pools,
     requestOf,
@@ -130,11 +128,20 @@ function decideAll(
   const { current, table } = context;
   const each = isolated.services;
   const pending = each.filter(ours, (service) => !isSatisfied(service, context)).sort(oldestFirst);
-  const conflicts = each.map(pending, (service) => adopt(service, context));
+  const conflicts = new Map(each.map(pending, (service) => [service, adopt(service, context)]));
   for (const service of services) each.step(service, () => guardShown(service, context));
-  const decided = each.map(pending, (service) => decide(service, context, conflicts.get(service)));
+  const decided = new Map(each.map(pending, (service) => [service, decide(service, context, conflicts.get(service))]));
   const kept = (service: ServiceView) => cache.keptDecision(service, current.of(service), table);
-  return [...each.map(ours, (service) => decided.get(service) ?? kept(service)).values()];
+  return each.map(ours, (service) => decided.get(service) ?? kept(service));
+}
+
+/** Gives the Service with a uid. Few passes need one. */
+function livingIn(services: readonly ServiceView[], isolated: Isolated): (uid: string) => ServiceView | undefined {
+  let byUid: ReadonlyMap<string, ServiceView> | undefined;
+  return (uid) => {
+    byUid ??= new Map(isolated.services.map(services, (service) => [service.uid, service]));
+    return byUid.get(uid);
+  };
 }
 
 /** The refusal of a Service for which a step threw. It keeps the addresses that it has. */
@@ -152,7 +159,7 @@ function foreignUsersOf({
   isolated,
 }: Snapshot & Pick<Attempt, 'isolated'> & { readonly bound: ReadonlySet<string> }): ReadonlyMap<Ip, ForeignUser> {
   const users = new Map<Ip, ForeignUser>();
-  isolated.services.map(services, (service) => {
+  isolated.services.each(services, (service) => {
     if (service.ingress.length === 0 || bound.has(service.uid) || !isForeign(service, ownership)) return;
     if (hasOurClass(service, ownership) && isAdoptable(service, ownership)) return;
     for (const ip of shownBy(service)) {

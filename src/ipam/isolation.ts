@@ -26,10 +26,15 @@ export class Isolation<T extends object> {
     }
   }
 
+  /** Runs a step for each object for which no step threw so far. */
+  each(objects: readonly T[], step: (object: T) => void): void {
+    for (const object of this.whole(objects)) this.step(object, step);
+  }
+
   /** The results of a step, without the objects for which a step threw. */
-  map<R>(objects: readonly T[], step: (object: T) => R): ReadonlyMap<T, R> {
-    const results = new Map<T, R>();
-    for (const object of this.whole(objects)) this.step(object, () => results.set(object, step(object)));
+  map<R>(objects: readonly T[], step: (object: T) => R): R[] {
+    const results: R[] = [];
+    this.each(objects, (object) => void results.push(step(object)));
     return results;
   }
 

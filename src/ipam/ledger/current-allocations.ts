@@ -79,7 +79,7 @@ export function claimCurrent(services: readonly ServiceView[], context: Context)
   };
   for (const slot of ledger.slots.values()) moveToPool(slot, context);
   const returned: [ServiceView, Slot][] = [];
-  isolated.services.map(services, (service) => {
+  isolated.services.each(services, (service) => {
     const own = byOwner.get(service.uid) ?? [];
     const former = (byOwner.get(service.key) ?? []).filter((slot) => mayReturn(service, slot, context));
     if (own.length === 0 && former.length === 0) return;

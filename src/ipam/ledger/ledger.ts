@@ -8,7 +8,7 @@ import type { Decision } from '../decision.ts';
 import type { Isolated } from '../isolation.ts';
 import type { PoolTable } from '../pool-table.ts';
 import type { RequestOf } from '../requests.ts';
-import { isSameRef, refOf } from './record.ts';
+import { isRecorded, refOf } from './record.ts';
 import { formerRefs, type Slot } from './slot.ts';
 import type { WorkingLedger } from './working-ledger.ts';
 
@@ -40,8 +40,9 @@ export function bindsOf(
   const binds = new Map<Ip, Bind>();
   for (const slot of ledger.slots.values()) {
     if (slot.users.length === 0) continue;
-    const refs = [...isolated.services.map(slot.users, (service) => refOf(service, slot, requestOf(service))).values()];
-    if (isRecorded(slot, refs)) continue;
+    const isChanged = (service: ServiceView) => !isRecorded(service, slot, requestOf(service));
+    if (isCurrent(slot) && isolated.services.filter(slot.users, isChanged).length === 0) continue;
+    const refs = isolated.services.map(slot.users, (service) => refOf(service, slot, requestOf(service)));
     const services = [...formerRefs(slot), ...refs];
     const uids = new Set(services.map(({ uid }) => uid));
     const former = (slot.entry?.services ?? []).filter(({ uid }) => !uids.has(uid));
@@ -171,12 +172,9 @@ function remaining({ services }: AllocationView, former: readonly ServiceRef[]):
   return services.filter((ref) => !former.includes(ref));
 }
 
-/** Does the entry record all of this already? */
-function isRecorded({ entry, pool, sharingKey }: Slot, refs: readonly ServiceRef[]): boolean {
-  if (entry === undefined || entry.pool !== pool || entry.sharingKey !== sharingKey) return false;
-  if (entry.reservedUntil !== undefined) return false;
-  const recorded = new Map(entry.services.map((ref) => [ref.uid, ref]));
-  return refs.every((ref) => isSameRef(ref, recorded.get(ref.uid)));
+/** Does the entry record everything but its users already? */
+function isCurrent({ entry, pool, sharingKey }: Slot): boolean {
+  return entry?.pool === pool && entry.sharingKey === sharingKey && entry.reservedUntil === undefined;
 }
 
 function specOf(

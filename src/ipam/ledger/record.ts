@@ -2,8 +2,9 @@
  * What an entry records about its Services. Every decision about an address that a Service has is judged against it: a Service that has not
  * changed since then keeps its address, whatever other Services and pools do.
  */
-import type { ServiceRef } from '../../api/allocation.ts';
+import type { AllocationView, ServiceRef } from '../../api/allocation.ts';
 import type { ServiceView } from '../../api/service.ts';
+import { isSameList, Memo } from '../../memo/memo.ts';
 import type { AllocationRequest } from '../requests.ts';
 import { portName } from '../sharing.ts';
 import type { Slot } from './slot.ts';
@@ -15,13 +16,31 @@ const mostRequestedPools = 16;
 /** What the entry must record about a user of the address. */
 export function refOf(service: ServiceView, slot: Slot, request: AllocationRequest): ServiceRef {
   const { namespace, name, uid, ports } = service;
-  const { key, backends } = request.sharer;
+  const backends = recordedBackends(request);
   const requestedPools = fulfilledRequest(service, slot, request);
-  return {
-    ...{ namespace, name, uid, ports },
-    ...(key !== undefined && backends.length <= longestBackends && { backends }),
-    ...(requestedPools !== undefined && { requestedPools }),
-  };
+  return { namespace, name, uid, ports, ...(backends && { backends }), ...(requestedPools && { requestedPools }) };
+}
+
+/** Does the entry record all of this already? */
+export function isRecorded(service: ServiceView, slot: Slot, request: AllocationRequest): boolean {
+  const ref = recordOf(service, slot);
+  return (
+    ref?.uid === service.uid &&
+    ref.backends === recordedBackends(request) &&
+    isSameList(ref.requestedPools ?? [], fulfilledRequest(service, slot, request) ?? []) &&
+    hasPorts(ref, service.ports)
+  );
+}
+
+function recordedBackends({ sharer: { key, backends } }: AllocationRequest): string | undefined {
+  return key !== undefined && backends.length <= longestBackends ? backends : undefined;
+}
+
+function hasPorts({ ports = [] }: ServiceRef, others: ServiceView['ports']): boolean {
+  return (
+    ports.length === others.length &&
+    ports.every(({ protocol, port }, i) => protocol === others[i]?.protocol && port === others[i]?.port)
+  );
 }
 
 /**
@@ -30,7 +49,7 @@ export function refOf(service: ServiceView, slot: Slot, request: AllocationReque
  */
 export function isOfRequestedPool(service: ServiceView, slot: Slot, { pools }: AllocationRequest): boolean {
   if (pools.length === 0 || pools.includes(slot.pool)) return true;
-  return isSameText(recordOf(service, slot)?.requestedPools ?? [], pools);
+  return isSameList(recordOf(service, slot)?.requestedPools ?? [], pools);
 }
 
 /** The request for pools that the address fulfills, or else fulfilled last. */
@@ -43,7 +62,18 @@ function fulfilledRequest(service: ServiceView, slot: Slot, request: AllocationR
 
 /** What the entry of an address records about the Service, or about its predecessor of the same name. */
 export function recordOf({ namespace, name }: ServiceView, { entry }: Pick<Slot, 'entry'>): ServiceRef | undefined {
-  return entry?.services.find((ref) => ref.name === name && ref.namespace === namespace);
+  if (entry === undefined) return undefined;
+  const [only] = entry.services;
+  // Most addresses have one user, and need no index.
+  if (entry.services.length < 2) return only?.name === name && only.namespace === namespace ? only : undefined;
+  return byName.of(entry, [], () => indexOf(entry)).get(`${namespace}/${name}`);
+}
+
+/** The Services of each entry by `namespace/name`. Views never change. */
+const byName = new Memo<AllocationView, ReadonlyMap<string, ServiceRef>>();
+
+function indexOf({ services }: AllocationView): ReadonlyMap<string, ServiceRef> {
+  return new Map(services.map((ref) => [`${ref.namespace}/${ref.name}`, ref]));
 }
 
 /** Does the entry record the Service as it is now, as far as sharing is concerned? What an old entry does not record counts as unchanged. */
@@ -53,19 +83,4 @@ export function isUnchanged(service: ServiceView, slot: Slot, { sharer }: Alloca
   const ports = (ref.ports ?? []).map(portName);
   const isSamePorts = ports.length === service.ports.length && ports.every((port) => sharer.ports?.has(port));
   return isSamePorts && (ref.backends === undefined || ref.backends === sharer.backends);
-}
-
-/** Are both the same, so that there is nothing to write? */
-export function isSameRef(a: ServiceRef, b: ServiceRef | undefined): boolean {
-  return (
-    b !== undefined &&
-    a.uid === b.uid &&
-    a.backends === b.backends &&
-    isSameText(a.requestedPools ?? [], b.requestedPools ?? []) &&
-    isSameText((a.ports ?? []).map(portName), (b.ports ?? []).map(portName))
-  );
-}
-
-function isSameText(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((text, i) => text === b[i]);
 }

@@ -21,16 +21,28 @@ export interface Slot {
 }
 
 /** An address that was free until now. */
-export function newSlot(address: Ip, pool: string): Slot {
-  const [family, value] = [familyOf(address), ipToNumber(address)];
-  const nothing = { entry: undefined, sharingKey: undefined, group: undefined, adopted: false };
-  return { address, family, value, pool, users: [], ...nothing };
+export function newSlot(address: Ip, pool: string, value = ipToNumber(address)): Slot {
+  return {
+    address,
+    family: familyOf(address),
+    value,
+    pool,
+    entry: undefined,
+    sharingKey: undefined,
+    group: undefined,
+    adopted: false,
+    users: [],
+  };
 }
 
 /** The Services in a slot's entry that are no longer users. A user with the same name replaces its predecessor, and is not among them. */
 export function formerRefs({ entry, users }: Slot): readonly ServiceRef[] {
   const refs = entry?.services ?? [];
   if (users.length === 0 || refs.length === 0) return refs;
+  const [user] = users;
+  const [ref] = refs;
+  // Most addresses have one user, and need no index.
+  if (user && users.length === 1 && ref && refs.length === 1) return isSameName(user, ref) ? [] : refs;
   const names = new Set(users.map(({ key }) => key));
   return refs.filter(({ namespace, name }) => !names.has(`${namespace}/${name}`));
 }

@@ -52,7 +52,7 @@ export class WorkingLedger {
     for (const address of foreignUsers.keys()) this.#taken[familyOf(address)].add(ipToNumber(address));
     for (const entry of entries) {
       const { address, value, pool, sharingKey: key, services, adopted } = entry;
-      const slot = this.#add({ ...newSlot(address, pool), value, entry, adopted });
+      const slot = this.#add({ ...newSlot(address, pool, value), entry, adopted });
       this.shareBy(slot, { key, backends: services[0]?.backends ?? everywhere });
       this.#counts.enter(slot);
     }
