@@ -1,5 +1,5 @@
 /** Decides about one Service that does not have everything that it requests. */
-import { type Family, familyOf } from '../addr/ip.ts';
+import { type Family, familyOf, type Ip } from '../addr/ip.ts';
 import { type ServiceView, takeOverAnnotation } from '../api/service.ts';
 import { brief, listed } from '../api/text.ts';
 import { assignAddress, assignFromPools, assignShared, type Choices, type Seeker } from './choose.ts';
@@ -98,7 +98,7 @@ export function decide(service: ServiceView, context: DecisionContext, conflict:
   const request = requestOf(service);
   const held = current.of(service);
   const isOfOther = isLeftToOther(service, context);
-  if (held.length === 0 && isOfOther && !isAdoptable(service, ownership))
+  if (held.length === 0 && !context.isBound(service) && !isAdoptable(service, ownership))
     return refused(service, contested(service, ownership), true);
   const needsBoth = service.familyPolicy === 'RequireDualStack';
   const evicted = current.evicted.get(service);
@@ -145,9 +145,11 @@ function goBack({ service, ledger, requestOf }: Seeker, from: readonly Slot[], t
   }
 }
 
-/** Is the status the business of the program that wrote it? It is not if Berth serves the Service already. */
-function isLeftToOther(service: ServiceView, { ownership, isBound }: DecisionContext): boolean {
-  return isForeign(service, ownership) && !isBound(service);
+/** Is the status the business of the program that wrote it? It is not if it shows an address that the ledger has for the Service. */
+function isLeftToOther(service: ServiceView, { ownership, ledger }: DecisionContext): boolean {
+  if (!isForeign(service, ownership)) return false;
+  const isOwn = (ip: Ip) => ledger.slots.get(ip)?.entry?.services.some(({ uid }) => uid === service.uid);
+  return !shownBy(service).some(isOwn);
 }
 
 /** The first reason, with both messages. */

@@ -66,7 +66,7 @@ function normalKey({ sharingKey, namespace }: ServiceView): string | Outcome | u
   if (slash < 0) return `${namespace}/${sharingKey}`;
   const namespaces = sharingKey.slice(0, slash).split(',');
   const named = [...new Set(namespaces.map((name) => name.trim()))].sort();
-  if (named.includes(namespace)) return `${named.join(',')}/${sharingKey.slice(slash + 1)}`;
+  if (named.includes(namespace)) return `${named.join(',')}/${sharingKey.slice(slash + 1).trim()}`;
   return invalid(`the sharing key names the namespaces ${listed(named)}, but not the Service's own, ${namespace}`);
 }
 

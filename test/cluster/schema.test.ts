@@ -292,8 +292,14 @@ test('the other fields of an IPAllocation accept only valid values', async () =>
   const ports = Array.from({ length: 16385 }, (_, i) => ({ protocol: 'UDP', port: i + 1 }));
   const some = (count: number) => JSON.stringify(Array.from({ length: count }, (_, i) => service(i)));
   const withPorts = (value: string) => `services: [{ namespace: default, name: one, uid: some, ports: ${value} }]`;
+  const withField = (field: string) => `services: [{ namespace: default, name: one, uid: some, ${field} }]`;
+  const pools = (count: number) => `requestedPools: [${Array.from({ length: count }, (_, i) => `p${i}`)}]`;
   const rows: readonly Row[] = [
     [services],
+    [withField(`backends: ${'x'.repeat(1024)}`)],
+    [withField(`backends: ${'x'.repeat(1025)}`), /backends.*may not be more than 1024/],
+    [withField(pools(16))],
+    [withField(pools(17)), /requestedPools: Too many: 17: must have at most 16 items/],
     [`services: ${some(128)}, sharingKey: "default/key"`],
     [`services: ${some(129)}`, /spec\.services: Too many: 129: must have at most 128 items/],
     ['sharingKey: a', /spec\.services: Required value/],

@@ -114,5 +114,5 @@ function keyIn(text: string | undefined, namespace: string): { readonly text?: s
   if (rest.length === 0) return { text: `${namespace}/${text}`, isFault: false };
   const named = [...new Set((namespaces ?? '').split(',').map((name) => name.trim()))].sort();
   if (!named.includes(namespace)) return { isFault: true };
-  return { text: `${named.join(',')}/${rest.join('/')}`, isFault: false };
+  return { text: `${named.join(',')}/${rest.join('/').trim()}`, isFault: false };
 }

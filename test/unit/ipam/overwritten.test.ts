@@ -48,3 +48,30 @@ test('the status that a quiet program left is replaced, even if the Service must
   }
   assert.ok(broken.length === 0, broken.join(' | '));
 });
+
+test('a status of another program is cleared only if it shows an address that its Service must leave', async () => {
+  const rows: readonly [desc: string, written: string, instead: string][] = [
+    ['the address that it must leave', '192.0.2.1', ''],
+    ["the other program's own address", '203.0.113.9', '203.0.113.9'],
+  ];
+  for (const [desc, theirs, instead] of rows) {
+    await lived({ isBesideOthers: true }, async ({ cluster, rest }) => {
+      cluster.setPool('p', { addresses: ['192.0.2.1'] });
+      cluster.create('a/s', written({ sharingKey: 'k' }));
+      cluster.wait(1_000);
+      cluster.create('a/t', written(mail));
+      await rest();
+      // No other address is free.
+      cluster.edit('a/t', written({ ...mail, local: true }));
+      cluster.overwrite('a/t', []);
+      cluster.overwrite('a/t', [theirs]);
+      await rest();
+      const service = () => shownBy(cluster.service('a/t') ?? assert.fail('no Service')).join();
+      assert.equal(service(), theirs, `${desc}: not before that program was quiet`);
+      cluster.wait(quietMs);
+      await rest();
+      assert.equal(service(), instead, desc);
+      assert.deepEqual(cluster.facts.entries.length, 1, desc);
+    });
+  }
+});

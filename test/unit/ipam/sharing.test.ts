@@ -68,6 +68,7 @@ test('a sharing key is valid in the namespaces that it names, a plain one in its
   };
   assert.equal(shares('k', 'one/k'), 'b 192.0.2.1', 'the same key');
   assert.equal(shares('two,one/k', 'one, two/k'), 'b 192.0.2.1', 'the order of the names does not matter');
+  assert.equal(shares('two,one/k', 'two , one / k'), 'b 192.0.2.1', 'spaces do not matter');
   assert.equal(shares('one/k', 'one,two/k'), 'b 192.0.2.2', 'for others');
   assert.equal(shares('one/a/b', 'one/a/b'), 'b 192.0.2.1', 'a slash in the key');
   assert.equal(shares('k', 'two/k'), 'b InvalidRequest', 'not for its own namespace');
