@@ -1,7 +1,7 @@
 /** IPAllocation: the ledger's entry for one address that is in use or reserved. */
 import { allocationName, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
 import { isSet } from './annotations.ts';
-import { type Condition, type Identity, identityOf, type RawMeta } from './meta.ts';
+import { type Condition, type Identity, identityOf, type RawMeta, wholeConditions } from './meta.ts';
 import type { ServicePort } from './service.ts';
 import { parseTime } from './time.ts';
 
@@ -154,7 +154,7 @@ export function parseAllocation({ metadata, spec, status }: RawAllocation): Allo
     renumber: isSet(metadata.annotations, renumberAnnotation),
     recorded: status?.holder,
     conflict: status?.conflict,
-    conditions: status?.conditions ?? [],
+    conditions: wholeConditions(status?.conditions),
     ending: metadata.deletionTimestamp !== undefined,
   };
 }

@@ -33,6 +33,13 @@ export interface Condition {
   readonly lastTransitionTime: string;
 }
 
+/** The conditions of a status that have all their fields. The schema requires them, if its rules are in effect. */
+export function wholeConditions(conditions: unknown): readonly Condition[] {
+  const isWhole = (one: Partial<Condition> | null) =>
+    [one?.type, one?.status, one?.reason, one?.message].every((field) => typeof field === 'string');
+  return Array.isArray(conditions) ? conditions.filter(isWhole) : [];
+}
+
 /** The identity in every view: which object it is, and which version of it was read. */
 export interface Identity {
   readonly name: string;

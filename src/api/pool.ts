@@ -2,7 +2,14 @@
 import { formatRange, type InvalidRange, isRange, networkOfHostBits, parseRange } from '../addr/range.ts';
 import { type RangeSet, rangeSet, subtract } from '../addr/range-set.ts';
 import { parseDuration } from './duration.ts';
-import { type Condition, type Identity, identityOf, type LabelSelector, type RawMeta } from './meta.ts';
+import {
+  type Condition,
+  type Identity,
+  identityOf,
+  type LabelSelector,
+  type RawMeta,
+  wholeConditions,
+} from './meta.ts';
 
 /**
  * Whether a pool assigns new addresses (only `Active` does), and whether a re-created Service gets its address again (not if
@@ -114,7 +121,7 @@ export function parsePool({ metadata, spec, status = {} }: RawPool): PoolView {
     retainMs: parseDuration(spec.retainFor ?? '') ?? 0,
     reuseAfterMs: parseDuration(spec.reuseAfter ?? '') ?? 0,
     counts: countsOf(status),
-    conditions: status.conditions ?? [],
+    conditions: wholeConditions(status.conditions),
   };
 }
 

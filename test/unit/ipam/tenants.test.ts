@@ -75,3 +75,25 @@ test('a Service about which a decision throws is refused, and all others are ser
     for (const { reason } of refusals) assert.equal(reason, 'InternalError', key);
   }
 });
+
+test('an entry whose status breaks the schema affects no other Service', async () => {
+  await lived({}, async ({ cluster, rest }) => {
+    cluster.setPool('p', { addresses: ['192.0.2.1-192.0.2.9'] });
+    cluster.create('a/s', written({}));
+    await rest();
+    const broken = [
+      { conditions: [{ type: 'Announced', status: 'False', reason: 'Broken' }] },
+      { conditions: [{ type: 'Conflict' }] },
+      { conditions: [null] },
+      { conditions: 'none' },
+      { holder: 'n', conflict: 'n' },
+    ];
+    for (const [i, status] of broken.entries()) {
+      cluster.report('192.0.2.1', status);
+      cluster.create(`b/s${i}`, written({}));
+      await rest().catch(() => undefined);
+      const service = cluster.service(`b/s${i}`) ?? assert.fail('no Service');
+      assert.equal(shownBy(service).length, 1, `the other Service waits: ${JSON.stringify(status)}`);
+    }
+  });
+});
