@@ -6,7 +6,7 @@ import type { FailoverOptions } from './failover.ts';
 import { failoverEvents } from './failover-events.ts';
 
 const program = new Command('bench').description(
-  'Measures Berth on this machine. The first three benches take a minute or two.',
+  'Measures Berth on this machine. The first four benches take a minute or two.',
 );
 
 for (const [command, protocol] of [
@@ -24,6 +24,18 @@ for (const [command, protocol] of [
       await benchAnswering(protocol, options.rounds);
     });
 }
+
+program
+  .command('pass')
+  .description(
+    'one decision of the controller about all Services, without an API server: beside Services that cannot be served, and for what one namespace may create',
+  )
+  .option('--services <count>', 'number of Services', positiveInteger, 10_000)
+  .option('--rounds <count>', 'number of passes; prints medians and quartiles', positiveInteger, 9)
+  .action(async (options: { readonly services: number; readonly rounds: number }) => {
+    const { benchPass } = await import('./pass.ts');
+    benchPass(options);
+  });
 
 program
   .command('footprint')
