@@ -70,7 +70,7 @@ export const allocation: readonly Mutation[] = [
   {
     id: 'pool-request-is-not-recorded',
     file: 'ipam/ledger/record.ts',
-    old: 'return pools.length <= mostRequestedPools ? pools : undefined;',
+    old: 'return isRecordable ? pools : undefined;',
     new: 'return undefined;',
     consequence: 'A Service is renumbered because the pool that it requests was split or renamed.',
     tests: ['unit/ipam/keeping.test.ts'],

@@ -12,6 +12,7 @@ import type { Slot } from './slot.ts';
 /** The limits of the schema of an entry. Whatever is longer is not recorded. */
 const longestBackends = 1_024;
 const mostRequestedPools = 16;
+const longestPool = 253;
 
 /** What the entry must record about a user of the address. */
 export function refOf(service: ServiceView, slot: Slot, request: AllocationRequest): ServiceRef {
@@ -57,7 +58,8 @@ function fulfilledRequest(service: ServiceView, slot: Slot, request: AllocationR
   const { pools } = request;
   if (pools.length === 0) return undefined;
   if (!isOfRequestedPool(service, slot, request)) return recordOf(service, slot)?.requestedPools;
-  return pools.length <= mostRequestedPools ? pools : undefined;
+  const isRecordable = pools.length <= mostRequestedPools && pools.every((name) => name.length <= longestPool);
+  return isRecordable ? pools : undefined;
 }
 
 /** What the entry of an address records about the Service, or about its predecessor of the same name. */

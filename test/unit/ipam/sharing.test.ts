@@ -302,9 +302,14 @@ test('a Service of an entry that an older version wrote keeps its address, and t
 
 test('the entry records no more than its fields hold', () => {
   const long = { local: true, selector: JSON.stringify([['app', 'x'.repeat(2_000)]]) };
-  const many = { requestedPools: ['p', ...Array.from({ length: 20 }, (_, i) => `q${i}`)] };
-  const of = plan({ pools, services: [service('a', { ...key, ...long, ...many })] });
-  assert.deepEqual([...of.binds.values()][0]?.spec.services, [
-    { namespace: 'default', name: 'a', uid: 'uid-a', ports: [{ protocol: 'TCP', port: 80 }] },
-  ]);
+  const requests = [
+    ['p', ...Array.from({ length: 20 }, (_, i) => `q${i}`)],
+    ['p', 'x'.repeat(254)],
+  ];
+  for (const requestedPools of requests) {
+    const of = plan({ pools, services: [service('a', { ...key, ...long, requestedPools })] });
+    assert.deepEqual([...of.binds.values()][0]?.spec.services, [
+      { namespace: 'default', name: 'a', uid: 'uid-a', ports: [{ protocol: 'TCP', port: 80 }] },
+    ]);
+  }
 });
