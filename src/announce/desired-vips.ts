@@ -7,7 +7,7 @@ import { contains, isEdgeOf, type LinkAddress, numericAddress, parseLinkAddress,
 import { type AdvertisementView, coversNode, coversPool } from '../api/advertisement.ts';
 import { type AllocationView, wasAnnounced } from '../api/allocation.ts';
 import type { NodeView } from '../api/node.ts';
-import type { ServiceView } from '../api/service.ts';
+import { backendsOf, type ServiceView } from '../api/service.ts';
 import type { Vip } from '../election/view.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import { Memo } from '../memo/memo.ts';
@@ -95,14 +95,32 @@ export class DesiredVipReader {
   }
 
   #desiredOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: LinksOf): DesiredVip | Unwanted {
-    const { address, services, pool } = entry;
-    const service = services.map((ref) => snapshot.service(ref.uid)).find((view) => view && shows(view, address));
+    const { pool } = entry;
+    const service = decisiveOf(entry, snapshot);
     const cover = this.#covers.get(pool) ?? coverOf(pool, snapshot, linksOf);
     this.#covers.set(pool, cover);
     const isLocal = service?.local === true;
     const eligible = isLocal ? cover.withEndpoint(service.key, snapshot.endpointNodes) : cover.eligible;
     return this.#known.of(entry, [service, cover, eligible], () => desiredFor(entry, { service, cover, eligible }));
   }
+}
+
+/**
+ * The Service whose policy counts, of those that share the address and show it: one that is as the entry records it. One that was changed
+ * leaves the address, and must not move it meanwhile.
+ */
+function decisiveOf(
+  { address, services }: AllocationView,
+  { service }: Pick<DesiredVipSnapshot, 'service'>,
+): ServiceView | undefined {
+  let changed: ServiceView | undefined;
+  for (const { uid, backends } of services) {
+    const view = service(uid);
+    if (view === undefined || !shows(view, address)) continue;
+    if (backends === undefined || backends === backendsOf(view)) return view;
+    changed ??= view;
+  }
+  return changed;
 }
 
 function desiredFor(entry: AllocationView, { service, cover, eligible }: VipFacts): DesiredVip | Unwanted {

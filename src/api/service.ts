@@ -160,3 +160,15 @@ export function oldestFirst(a: ServiceView, b: ServiceView): number {
   if (a.created !== b.created) return a.created < b.created ? -1 : 1;
   return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 }
+
+/** The `backends` of a Service that every node serves. */
+export const everywhere = 'Cluster';
+
+/**
+ * What the node that holds the address must have: with `externalTrafficPolicy: Local` endpoints of the Service, and of every Service that
+ * shares the address. Equal texts mean the same Pods. Nobody knows which Pods a Service without a selector has, so its text is its own.
+ */
+export function backendsOf({ local, selector, namespace, key }: ServiceView): string {
+  if (!local) return everywhere;
+  return selector === '[]' ? `Local ${key}` : `Local ${namespace} ${selector}`;
+}

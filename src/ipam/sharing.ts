@@ -1,6 +1,6 @@
 /** Decides whether Services may share an address. */
 import type { ServiceRef } from '../api/allocation.ts';
-import type { ServicePort, ServiceView } from '../api/service.ts';
+import { everywhere, type ServicePort } from '../api/service.ts';
 
 /** The properties of a Service that decide about sharing. */
 export interface Sharer {
@@ -8,20 +8,8 @@ export interface Sharer {
   readonly key: string | undefined;
   /** As {@link portName} writes them; undefined: not known, so a collision cannot be excluded. */
   readonly ports: ReadonlySet<string> | undefined;
-  /** As {@link backendsOf} writes them; undefined: not known. */
+  /** As `backendsOf` writes them; undefined: not known. */
   readonly backends: string | undefined;
-}
-
-/** The `backends` of a Service that every node serves. */
-export const everywhere = 'Cluster';
-
-/**
- * What the node that holds the address must have: with `externalTrafficPolicy: Local` endpoints of the Service, and of every Service that
- * shares the address. Equal texts mean the same Pods. Nobody knows which Pods a Service without a selector has, so its text is its own.
- */
-export function backendsOf({ local, selector, namespace, key }: ServiceView): string {
-  if (!local) return everywhere;
-  return selector === '[]' ? `Local ${key}` : `Local ${namespace} ${selector}`;
 }
 
 /**

@@ -53,7 +53,7 @@ export const allocation: readonly Mutation[] = [
   },
   {
     id: 'local-policy-does-not-matter-for-sharing',
-    file: 'ipam/sharing.ts',
+    file: 'api/service.ts',
     old: 'if (!local) return everywhere;',
     new: 'if (!local || local) return everywhere;',
     consequence: 'Services with externalTrafficPolicy Local share an address that no node can serve for both.',

@@ -5,9 +5,8 @@ import type { AllocationView, ServiceRef } from '../../src/api/allocation.ts';
 import type { NamespaceView } from '../../src/api/namespace.ts';
 import type { NodeView } from '../../src/api/node.ts';
 import { type PoolView, parsePool } from '../../src/api/pool.ts';
-import type { IngressWriter, ServiceView } from '../../src/api/service.ts';
+import { backendsOf, type IngressWriter, type ServiceView } from '../../src/api/service.ts';
 import type { Ownership } from '../../src/ipam/ownership.ts';
-import { backendsOf } from '../../src/ipam/sharing.ts';
 
 /** A Service of type LoadBalancer in namespace `default`, uid `uid-NAME`. */
 export function service(name: string, facts: Partial<ServiceView> = {}): ServiceView {

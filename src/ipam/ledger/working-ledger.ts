@@ -1,12 +1,12 @@
 /** The ledger during one pass: the users of each address now, and after the plan is carried out. */
 import { type Family, familyOf, type Ip, ipToNumber } from '../../addr/ip.ts';
 import type { AllocationView, ServiceRef } from '../../api/allocation.ts';
-import type { ServiceView } from '../../api/service.ts';
+import { everywhere, type ServiceView } from '../../api/service.ts';
 import type { Isolation } from '../isolation.ts';
 import { shownBy } from '../ownership.ts';
 import type { EffectivePool } from '../pool-table.ts';
 import type { RequestOf } from '../requests.ts';
-import { everywhere, leavingSharer, type Sharer, Sharers } from '../sharing.ts';
+import { leavingSharer, type Sharer, Sharers } from '../sharing.ts';
 import { FreeAddresses } from './free-addresses.ts';
 import { QuotaCounts } from './quota-counts.ts';
 import { recordOf } from './record.ts';
