@@ -18,8 +18,8 @@ Runs the named suites, or all suites: check (types, lint, format), ${Object.keys
 
   npm run test:quick   check, unit, sim and control
   npm test             all suites
-  npm run test:all     all suites with their rare and slow parts, long random runs, mutations,
-                       Kubernetes' own tests, the guest
+  npm run test:all     all suites with their rare and slow parts, long random runs, faults of the
+                       control plane, mutations, Kubernetes' own tests, the guest
 
 ${seedVariable}=N repeats the random tests of a run; the first line of its output has the seed.`;
 

@@ -6,12 +6,15 @@ import { auditFlags } from './audit.ts';
 import type { Binaries } from './binaries.ts';
 import { hostFolder, type LabContext, mustBeAlive } from './context.ts';
 import { createAuthority, createCertificate, createKubeconfig, type Subject } from './pki.ts';
+import type { HostPlan } from './plan.ts';
 import { patiently } from './poll.ts';
 import { end, type ProcessRecord, start } from './processes.ts';
 import { run } from './run.ts';
 import { forgetProcess, readProcesses, recordProcess } from './state.ts';
 
-const apiPort = 6443;
+/** The port of the API server. */
+export const apiPort = 6443;
+const etcdPort = 2379;
 const apiDeadlineMs = patiently(60_000);
 const pollMs = 100;
 
@@ -40,7 +43,7 @@ export function adminKubeconfig(context: LabContext): string {
 export async function createCredentials(context: LabContext): Promise<void> {
   await createAuthority(context.pki);
   await Promise.all(
-    subjects(context).map(async (subject) => {
+    subjectsOf(context).map(async (subject) => {
       await createCertificate(context.pki, subject);
       await createKubeconfig(context.pki, subject.file, apiServerUrl(context));
     }),
@@ -48,11 +51,13 @@ export async function createCredentials(context: LabContext): Promise<void> {
 }
 
 /** The users that Kubernetes knows by name. RBAC's default roles give them their rights. */
-function subjects({ plan }: LabContext): readonly Subject[] {
+export function subjectsOf({ plan }: LabContext): readonly Subject[] {
   const { controlPlane } = plan;
   // The Service "kubernetes" has the first address of the range.
   const serviceIp = serviceOfApi(plan);
-  const apiNames = ['IP:127.0.0.1', `IP:${controlPlane.ip}`, `IP:${controlPlane.ipv6}`, `IP:${serviceIp}`];
+  // A second API server may run on a worker's host.
+  const ips = ['127.0.0.1', controlPlane.ip, controlPlane.ipv6, serviceIp, ...plan.workers.map(({ ip }) => ip)];
+  const apiNames = ips.map((ip) => `IP:${ip}`);
   return [
     { file: 'apiserver', commonName: 'kube-apiserver', names: [...apiNames, 'DNS:kubernetes.default.svc'].join(',') },
     { file: 'apiserver-kubelet', commonName: 'kube-apiserver-kubelet', organization: 'system:masters' },
@@ -81,23 +86,36 @@ export async function startControlPlane(context: LabContext): Promise<void> {
 
 /** Starts a part of the control plane: etcd, the API server, and the relay to it. Waits until the API server is ready. */
 export async function startApi(context: LabContext): Promise<void> {
-  const folder = hostFolder(context, context.plan.controlPlane.name);
   startRelay(context);
+  startEtcd(context);
+  await startApiServer(context);
+}
+
+/** The folder with etcd's data. */
+export function etcdFolder(context: LabContext): string {
+  return join(hostFolder(context, context.plan.controlPlane.name), 'etcd');
+}
+
+/** Starts etcd. A second API server, on another host, can use it too. */
+export function startEtcd(context: LabContext): void {
+  const urls = ['127.0.0.1', context.plan.controlPlane.ip].map((ip) => `http://${ip}:${etcdPort}`);
   startProgram(context, 'etcd', [
-    `--data-dir=${join(folder, 'etcd')}`,
-    '--listen-client-urls=http://127.0.0.1:2379',
-    '--advertise-client-urls=http://127.0.0.1:2379',
+    `--data-dir=${etcdFolder(context)}`,
+    `--listen-client-urls=${urls.join(',')}`,
+    `--advertise-client-urls=${urls[0]}`,
     '--listen-peer-urls=http://127.0.0.1:2380',
     // The data is needed only while the lab exists. It need not survive a power failure.
     '--unsafe-no-fsync',
     '--log-level=warn',
   ]);
-  await startApiServer(context);
 }
 
 /** Starts the API server, and waits until it is ready. */
 export async function startApiServer(context: LabContext): Promise<void> {
-  const record = startProgram(context, 'kube-apiserver', apiServerFlags(context));
+  const record = startProgram(context, 'kube-apiserver', [
+    ...apiServerFlags(context, context.plan.controlPlane.ip),
+    ...auditFlags(context.stateDir),
+  ]);
   const deadline = performance.now() + apiDeadlineMs;
   while (!(await isApiReady(context))) {
     await mustBeAlive(record);
@@ -117,11 +135,22 @@ export function dnsOfCluster(plan: LabContext['plan']): string {
 }
 
 /** Stops the API server. All other processes continue to run. */
-export async function stopApiServer(context: LabContext): Promise<void> {
+export function stopApiServer(context: LabContext): Promise<void> {
+  return stopProgram(context, 'kube-apiserver', apiGraceMs);
+}
+
+/** Stops a program of the control plane. Without a grace it is killed. */
+export async function stopProgram(context: LabContext, program: keyof Binaries, graceMs = 0): Promise<void> {
   const records = readProcesses(context.plan.id, context.plan.controlPlane.name);
-  const servers = records.filter(({ name }) => name === 'kube-apiserver');
-  await end(servers, apiGraceMs);
-  for (const record of servers) forgetProcess(context.plan.id, record);
+  const found = records.filter(({ name }) => name === program);
+  await end(found, graceMs);
+  for (const record of found) forgetProcess(context.plan.id, record);
+}
+
+/** Starts a second API server, on another host. It does not write an audit log. */
+export function startSecondApiServer(context: LabContext, host: HostPlan): ProcessRecord {
+  const argv = [context.binaries['kube-apiserver'], ...apiServerFlags(context, host.ip)];
+  return startHere(context, 'kube-apiserver', { argv, on: host });
 }
 
 /** Whether the API server reports that it is ready. */
@@ -137,32 +166,42 @@ export async function isApiReady(context: LabContext): Promise<boolean> {
 
 /** A command prefix that runs a command in the control plane's network namespace. It uses exec, so the pid stays the same. */
 export function inControlPlane({ plan }: LabContext): readonly string[] {
-  return ['nsenter', `--net=/run/netns/${plan.controlPlane.namespace}`];
+  return inNamespace(plan.controlPlane.namespace);
+}
+
+function inNamespace(name: string): readonly string[] {
+  return ['nsenter', `--net=/run/netns/${name}`];
+}
+
+/** A program to start, on the control plane's host if no other is given. */
+interface Here {
+  readonly argv: readonly string[];
+  readonly on?: HostPlan;
 }
 
 function startProgram(context: LabContext, name: keyof Binaries, flags: readonly string[]): ProcessRecord {
-  return startHere(context, name, [context.binaries[name], ...flags]);
+  return startHere(context, name, { argv: [context.binaries[name], ...flags] });
 }
 
 function startRelay(context: LabContext): void {
   const program = join(import.meta.dirname, 'relay.ts');
-  startHere(context, 'relay', [process.execPath, program, apiSocket(context), `${apiPort}`]);
+  startHere(context, 'relay', { argv: [process.execPath, program, apiSocket(context), `${apiPort}`] });
 }
 
-function startHere(context: LabContext, name: string, command: readonly string[]): ProcessRecord {
-  const host = context.plan.controlPlane.name;
+function startHere(context: LabContext, name: string, { argv: command, on }: Here): ProcessRecord {
+  const { name: host, namespace } = on ?? context.plan.controlPlane;
   const logFile = join(hostFolder(context, host), `${name}.log`);
-  const argv = [...inControlPlane(context), ...command];
+  const argv = [...inNamespace(namespace), ...command];
   const record = start({ name, host, argv, logFile });
   recordProcess(context.plan.id, record);
   return record;
 }
 
-function apiServerFlags({ plan, pki, stateDir }: LabContext): readonly string[] {
+function apiServerFlags({ plan, pki }: LabContext, ip: string): readonly string[] {
   const file = (name: string) => join(pki, name);
   return [
-    '--etcd-servers=http://127.0.0.1:2379',
-    `--advertise-address=${plan.controlPlane.ip}`,
+    `--etcd-servers=http://${plan.controlPlane.ip}:${etcdPort}`,
+    `--advertise-address=${ip}`,
     `--secure-port=${apiPort}`,
     `--tls-cert-file=${file('apiserver.crt')}`,
     `--tls-private-key-file=${file('apiserver.key')}`,
@@ -181,7 +220,6 @@ function apiServerFlags({ plan, pki, stateDir }: LabContext): readonly string[] 
     // No kube-proxy runs here, so the API server must reach webhooks by the addresses of their Pods.
     '--enable-aggregator-routing',
     '--profiling=false',
-    ...auditFlags(stateDir),
   ];
 }
 

@@ -46,6 +46,10 @@ export const rare: readonly RareCommand[] = [
     ...{ name: '1,000,000 frames per property', argv: [node, '--test', 'test/unit/wire/*.test.ts'] },
     env: { BERTH_FUZZ_RUNS: '1000000' },
   },
+  {
+    name: 'faults of the control plane',
+    argv: [node, '--test', '--test-concurrency=1', '--test-timeout=300000', 'test/disaster/*.test.ts'],
+  },
   { name: 'mutations', argv: [node, 'scripts/mutate.ts'] },
   { name: "Kubernetes' own tests", argv: [node, 'test/conformance/conformance.ts'] },
   { name: 'tests in a guest', argv: [node, 'test/guest/guest.ts'] },
