@@ -17,7 +17,13 @@ interface HealthOptions {
   readonly metrics?: Pick<Metrics, 'contentType' | 'text'>;
   /** Further documents in JSON, by path. */
   readonly documents?: Readonly<Record<string, () => unknown>>;
+  /** Further connections are closed; absent: any number. For a port that strangers reach and no probe depends on. */
+  readonly mostConnections?: number;
 }
+
+/** A client that does not send its request within this time is disconnected. Milliseconds. */
+const requestMs = 10_000;
+const timeouts = { headersTimeout: requestMs, requestTimeout: requestMs, connectionsCheckingInterval: requestMs / 2 };
 
 /** All scrapes within this time get one text, so that many readers do not hold up the main thread. Milliseconds. */
 const sharedTextMs = 500;
@@ -29,9 +35,10 @@ export async function serveHealth({
   ready,
   metrics,
   documents = {},
+  mostConnections,
 }: HealthOptions): Promise<() => void> {
   const text = metrics && new SharedReading(() => metrics.text(), sharedTextMs);
-  const server = createServer((request, response) => {
+  const server = createServer(timeouts, (request, response) => {
     if (text && request.url === '/metrics') return void answerMetrics(metrics.contentType, text, response);
     const document = documents[request.url ?? ''];
     if (document) return void answerDocument(document, response);
@@ -43,6 +50,7 @@ export async function serveHealth({
     });
     response.writeHead(failed.length === 0 ? 200 : 503).end(failed.length === 0 ? 'ok\n' : `${failed.join('\n')}\n`);
   });
+  if (mostConnections !== undefined) server.maxConnections = mostConnections;
   const colon = listen.lastIndexOf(':');
   const host = listen.slice(0, colon).replace(/^\[|\]$/g, '');
   await new Promise<void>((resolve, reject) => {

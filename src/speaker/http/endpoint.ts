@@ -40,6 +40,9 @@ interface EndpointParts {
   readonly client: KubeClient;
 }
 
+/** Every host of the network may reach the metrics: their connections must not use up this process's files. */
+const mostConnections = 64;
+
 /** Serves until the returned function is called. Rejects if it cannot listen on an address. */
 export async function serveSpeaker(options: EndpointOptions, parts: EndpointParts): Promise<() => void> {
   const { informers, announcer, takeovers, dataplane, loop, client } = parts;
@@ -59,7 +62,7 @@ export async function serveSpeaker(options: EndpointOptions, parts: EndpointPart
   });
   if (options.metrics === undefined) return closeHealth;
   try {
-    const closeMetrics = await serveHealth({ listen: options.metrics, metrics });
+    const closeMetrics = await serveHealth({ listen: options.metrics, metrics, mostConnections });
     return () => [closeHealth, closeMetrics].forEach((close) => void close());
   } catch (error) {
     closeHealth();

@@ -3,6 +3,8 @@
  * healthy.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KubeClient } from '../../../src/kube/client.ts';
@@ -26,6 +28,26 @@ async function served(t: TestContext, checks: { readonly live?: Checks; readonly
     return { status: response.status, text: await response.text() };
   };
 }
+
+test('strangers cannot use up the connections of a process by a port of metrics', async (t) => {
+  const listen = `127.0.0.1:${port++}`;
+  const metrics = { contentType: 'text/plain', text: async () => 'metrics\n' };
+  t.after(await serveHealth({ listen, metrics, mostConnections: 3 }));
+  const [host, at] = listen.split(':');
+  const sockets = await Promise.all(
+    Array.from({ length: 10 }, async () => {
+      const socket = connect(Number(at), host);
+      t.after(() => socket.destroy());
+      await once(socket, 'connect');
+      return socket.on('error', () => undefined).resume();
+    }),
+  );
+  const open = () => sockets.filter(({ closed }) => !closed).length;
+  await eventually('seven are closed', () => open() === 3);
+  for (const socket of sockets) socket.destroy();
+  const text = async () => (await fetch(`http://${listen}/metrics`)).text().catch(() => '');
+  await eventually('the metrics are served again', async () => (await text().catch(() => '')) === 'metrics\n');
+});
 
 test('a watchdog reports a fault when its heartbeats stop, and none while it rests', async () => {
   const pulse = new Watchdog(20);
