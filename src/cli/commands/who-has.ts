@@ -68,14 +68,14 @@ export function whoHas(evaluation: Evaluation, address: Ip): WhoHasFacts {
   if (vip !== undefined) return found('InUse', `used by ${vip.services.join(', ')}`);
   const node = cluster.nodes.find(({ addresses }) => addresses.includes(address));
   if (node !== undefined) return found('Foreign', `an address of the node ${node.name}: Berth gives it to no Service`);
+  const shown = cluster.services.find(({ ingress }) => ingress.some(({ ip }) => ip === address));
+  if (shown !== undefined)
+    return found('Foreign', `in the status of Service ${shown.key}, but not in the ledger: another program wrote it`);
   const place = linkWith(evaluation, address);
   if (place !== undefined) {
     const advice = home === undefined ? '' : `: exclude it from the pool ${home.name}, which would give it out`;
     return found('Foreign', `an address of the link ${place}${advice}`);
   }
-  const shown = cluster.services.find(({ ingress }) => ingress.some(({ ip }) => ip === address));
-  if (shown !== undefined)
-    return found('Foreign', `in the status of Service ${shown.key}, but not in the ledger: another program wrote it`);
   if (home === undefined) {
     const range = cluster.pools.find(({ faults, ranges }) => faults.length > 0 && ranges.length === 0);
     const why = range === undefined ? '' : `; pool ${range.name} gives out nothing: ${range.faults[0]?.message}`;

@@ -93,8 +93,9 @@ async function readCilium(reach: Reach): Promise<Pick<OtherAllocators, 'ciliumPo
   const config = await tryRead(() =>
     readOne<RawConfigMap>(reach, '/api/v1/namespaces/kube-system/configmaps/cilium-config'),
   );
+  const settings = ('value' in config ? config.value?.data : undefined) ?? {};
   return {
     ciliumPools: pools.filter(({ spec }) => spec?.disabled !== true).map(({ metadata }) => metadata.name),
-    ciliumDefault: 'value' in config ? config.value?.data?.['default-lb-service-ipam'] : undefined,
+    ciliumDefault: settings['enable-lb-ipam'] === 'false' ? 'none' : settings['default-lb-service-ipam'],
   };
 }

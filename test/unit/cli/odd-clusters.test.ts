@@ -1,5 +1,8 @@
 /** The tool's answers about many clusters: each row changes a part of a healthy one, and says what the tool must answer. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { link, statusOf } from './evaluations.ts';
 import { bare, installation, type RawObject, rawNode, runAt, type ServedCluster, together } from './served-cluster.ts';
@@ -421,6 +424,34 @@ const rows: readonly Row[] = [
     ['who-has 192.0.2.10', 0, /InUse/],
   ],
   [
+    'an address that IPVS has on a link, because another program wrote it to a Service',
+    {
+      ...leftover('metallb-controller', '192.0.2.12'),
+      speakers: (node) => healthy(node, { links: [link('kube-ipvs0', '192.0.2.12/32')] }),
+    },
+    ['who-has 192.0.2.12', 1, /Foreign: in the status of Service default\/web/],
+  ],
+  ...(
+    [
+      ['the default of Cilium', {}, 1, /ERROR {3}OtherImplementation {2}CiliumLoadBalancerIPPool blue/],
+      ['Cilium for its own classes', { 'default-lb-service-ipam': 'none' }, 0, /INFO {4}OtherImplementation/],
+      ['Cilium without its allocator', { 'enable-lb-ipam': 'false' }, 0, /INFO {4}OtherImplementation/],
+      ['Cilium with addresses of nodes', { 'default-lb-service-ipam': 'nodeipam' }, 1, /Cilium Node IPAM runs too/],
+    ] as const
+  ).map(
+    ([desc, data, exit, prints]): Row => [
+      desc,
+      cluster({
+        '/apis/cilium.io/v2/ciliumloadbalancerippools': [
+          { metadata: meta('blue') },
+          { metadata: meta('red'), spec: { disabled: true } },
+        ],
+        [paths.configMaps]: [{ metadata: meta('cilium-config', { namespace: 'kube-system' }), ...{ data } }],
+      }),
+      ['doctor', exit, prints],
+    ],
+  ),
+  [
     'rules that are not in a kernel',
     cluster(
       {},
@@ -493,6 +524,30 @@ const rows: readonly Row[] = [
     ['doctor', 0, /UNKNOWN ForwardingOff {2}node n1/],
   ],
 ];
+
+test('a plan sends dry runs only: a merge as apply does it, or a creation', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-plan-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'pools.yaml');
+  const manifest = (name: string) =>
+    `apiVersion: berth.dev/v1beta1\nkind: IPAddressPool\nmetadata: { name: ${name} }\nspec: { addresses: [192.0.2.40] }\n`;
+  writeFileSync(file, `${manifest('p')}---\n${manifest('q')}`);
+  const last = { spec: { addresses: ['192.0.2.1'], autoAssign: false } };
+  const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify(last) };
+  const [before] = healthyObjects[paths.pools] ?? [];
+  const applied = { ...before, metadata: { ...(before?.metadata ?? meta('p')), annotations } };
+  const { writes } = await runAt(t, cluster({ [paths.pools]: [applied] }), 'plan', '-f', file);
+  assert.deepEqual(
+    writes.map(({ method, path, query }) => `${method} ${path}${query}`),
+    [`PATCH ${paths.pools}/p?dryRun=All`, `POST ${paths.pools}?dryRun=All`],
+  );
+  const { spec } = JSON.parse(writes[0]?.body ?? '{}') as { spec?: object };
+  assert.deepEqual(spec, { addresses: ['192.0.2.40'], autoAssign: null });
+  writeFileSync(file, `${manifest('p')}---\n${manifest('p')}`);
+  const twice = await runAt(t, cluster(), 'plan', '-f', file);
+  assert.deepEqual([twice.exit, twice.writes], [2, []]);
+  assert.match(twice.notes, /IPAddressPool p is there twice/);
+});
 
 assert.ok(rows.length > 40);
 for (const [desc, at, ...questions] of rows) {
