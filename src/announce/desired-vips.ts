@@ -158,7 +158,7 @@ interface Cover {
 function coverOf(pool: string, snapshot: DesiredVipSnapshot, linksOf: LinksOf): Cover {
   const { nodes, speakers } = snapshot;
   const advertisements = snapshot.advertisements.filter((advertisement) => coversPool(advertisement, pool));
-  const isObeyed = obeysExclusion(nodes, advertisements, (name) => speakers.has(name));
+  const isObeyed = obeysExclusion(nodes, (name) => speakers.has(name));
   const able = nodes
     .filter(({ name, excluded }) => speakers.has(name) && !(excluded && isObeyed))
     .filter(({ labels }) => advertisements.some((advertisement) => coversNode(advertisement, labels)));

@@ -78,18 +78,11 @@ export interface NodeEligibility {
 
 /**
  * Does the label `node.kubernetes.io/exclude-from-external-load-balancers` exclude nodes? It does if another node could serve instead: a
- * node without the label that runs a speaker and is selected by an advertisement of the pool. Otherwise the label is ignored, because no
- * node could announce: kubeadm labels every control plane node.
+ * node without the label that runs a speaker. Otherwise the label is ignored, because no node could announce: kubeadm labels every control
+ * plane node. What the advertisements select does not count: they select on purpose.
  */
-export function obeysExclusion(
-  nodes: readonly NodeView[],
-  advertisements: readonly AdvertisementView[],
-  hasSpeaker: (node: string) => boolean,
-): boolean {
-  return nodes.some(
-    ({ name, labels, excluded }) =>
-      !excluded && hasSpeaker(name) && advertisements.some((advertisement) => coversNode(advertisement, labels)),
-  );
+export function obeysExclusion(nodes: readonly NodeView[], hasSpeaker: (node: string) => boolean): boolean {
+  return nodes.some(({ name, excluded }) => !excluded && hasSpeaker(name));
 }
 
 /** The reason for one node. */

@@ -62,7 +62,7 @@ export const announcing: readonly Mutation[] = [
   {
     id: 'exclusion-counts-where-all-are-excluded',
     file: 'announce/desired-vips.ts',
-    old: 'const isObeyed = obeysExclusion(nodes, advertisements, (name) => speakers.has(name));',
+    old: 'const isObeyed = obeysExclusion(nodes, (name) => speakers.has(name));',
     new: 'const isObeyed = true;',
     consequence: 'A cluster that consists only of control plane nodes announces nothing.',
     tests: ['unit/announce/placements.test.ts'],

@@ -142,12 +142,12 @@ function admissionPolicyMissing({ boundPolicies }: Facts): readonly Found[] {
   return [{ severity: 'warn', what, todo: 'helm upgrade creates it again' }];
 }
 
-function nodesExcluded({ nodes, pods, advertisements }: Facts): readonly Found[] {
+function nodesExcluded({ nodes, pods }: Facts): readonly Found[] {
   const excluded = nodes.filter((node) => node.excluded).map(({ name }) => name);
   const speakers = new Set(pods.filter(({ role }) => role === 'speaker').map(({ node }) => node));
   const label = 'node.kubernetes.io/exclude-from-external-load-balancers';
   if (excluded.length === 0) return ok('no node is excluded from load balancing');
-  if (!obeysExclusion(nodes, advertisements, (name) => speakers.has(name))) {
+  if (!obeysExclusion(nodes, (name) => speakers.has(name))) {
     return [
       {
         severity: 'info',

@@ -51,7 +51,12 @@ const marks: readonly Mark[] = [
     name: 'kube-vip',
     matches: (one) => image(/kube-vip/)(one) || one.name.startsWith('kube-vip'),
     todo: 'set svc_enable to false in its environment (it may still serve the address of the API server), or give it a class (lb_class_only)',
-    isIdle: ({ args, env }) => env !== undefined && !isTrue(env.svc_enable) && !isTrue(switchOf(args, '--services')),
+    // Without these settings it may be configured in a way that this file does not see.
+    isIdle: ({ args, env = {} }) => {
+      const servesApi = isTrue(env.cp_enable) || isTrue(switchOf(args, '--controlplane'));
+      const services = switchOf(args, '--services') ?? env.svc_enable;
+      return services === undefined ? servesApi : !isTrue(services);
+    },
     onlyClass: ({ args, env = {} }) =>
       isTrue(env.lb_class_only) || isTrue(switchOf(args, '--lbClassOnly'))
         ? (env.lb_class_name ?? argumentOf(args, '--lbClassName') ?? kubeVipClass)

@@ -51,7 +51,7 @@ export function nodeEligibilities(
       address,
       advertisements,
       holder,
-      obeysExclusion: obeysExclusion(nodes, advertisements, hasSpeaker),
+      obeysExclusion: obeysExclusion(nodes, hasSpeaker),
       hasSpeaker,
       endpointNodes: localService === undefined ? undefined : (endpoints.get(localService) ?? new Set()),
       isAlive: (name) => !dead.has(name),

@@ -59,13 +59,10 @@ function eligibleNodes(facts: Partial<DesiredVipSnapshot>): readonly string[] {
 
 test('excluded nodes are candidates if no other node could serve', () => {
   assert.deepEqual(eligibleNodes({ speakers: new Set(['n1', 'n2']) }), ['n1', 'n2'], 'the third node runs no speaker');
-  const edge = [{ matchLabels: { edge: 'true' } }];
-  const labelled = [...excluded.map((one) => ({ ...one, labels: { edge: 'true' } })), node('n3')];
-  const selecting = [advertisement({ nodeSelectors: edge })];
-  const chosen = eligibleNodes({ nodes: labelled, advertisements: selecting });
-  assert.deepEqual(chosen, ['n1', 'n2'], 'no advertisement selects the third node');
-  const elsewhere = [...selecting, advertisement({ name: 'other', pools: ['q'] })];
-  const both = eligibleNodes({ nodes: labelled, advertisements: elsewhere });
-  assert.deepEqual(both, ['n1', 'n2'], 'the third node is selected for another pool only');
+  assert.deepEqual(eligibleNodes({ nodes: excluded }), ['n1', 'n2'], 'there is no other node');
   assert.deepEqual(eligibleNodes({}), ['n3'], 'the third node could serve');
+  const edge = [advertisement({ nodeSelectors: [{ matchLabels: { edge: 'true' } }] })];
+  const labelled = [...excluded.map((one) => ({ ...one, labels: { edge: 'true' } })), node('n3')];
+  const chosen = eligibleNodes({ nodes: labelled, advertisements: edge });
+  assert.deepEqual(chosen, [], 'the third node runs a speaker, and is not selected on purpose');
 });

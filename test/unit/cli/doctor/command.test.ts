@@ -418,7 +418,9 @@ for (const { desc, workloads, severity } of [
   })),
   ...(
     [
-      ['info', { env: {} }],
+      ['error', { env: {} }],
+      ['info', { env: { cp_enable: 'true' } }],
+      ['info', { env: {}, args: ['manager', '--controlplane'] }],
       ['info', { env: { svc_enable: 'false' } }],
       ['error', { env: { svc_enable: 'true' } }],
       ['error', { env: {}, args: ['manager', '--services'] }],
