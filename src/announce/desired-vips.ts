@@ -2,7 +2,7 @@
  * Derives the desired VIPs from the cluster's objects: every VIP to announce, and the nodes that may and can announce
  * it.
  */
-import type { Ip } from '../addr/ip.ts';
+import { familyOf, type Ip } from '../addr/ip.ts';
 import { contains, isEdgeOf, type LinkAddress, numericAddress, parseLinkAddress, subnetOf } from '../addr/subnet.ts';
 import { type AdvertisementView, coversNode, coversPool } from '../api/advertisement.ts';
 import { type AllocationView, wasAnnounced } from '../api/allocation.ts';
@@ -17,12 +17,17 @@ import { obeysExclusion } from './node-eligibility.ts';
 /** Stands for all places that are not nodes: an endpoint there serves too. */
 export const elsewhere = '';
 
+/** The key of a Service's endpoints of one family: traffic for a VIP goes to endpoints of its own family only. */
+export function endpointKey(service: string, vip: Ip): string {
+  return `${service} ${familyOf(vip)}`;
+}
+
 /** All facts on which the desired VIPs depend: the same on every node. */
 export interface DesiredVipSnapshot {
   readonly ledger: readonly AllocationView[];
   /** The Service with a uid. */
   readonly service: (uid: string) => ServiceView | undefined;
-  /** The nodes with an endpoint that serves, or {@link elsewhere}, by `namespace/name` of the Service. */
+  /** The nodes with an endpoint of a family that serves, or {@link elsewhere}, by {@link endpointKey}. */
   readonly endpointNodes: ReadonlyMap<string, ReadonlySet<string>>;
   readonly advertisements: readonly AdvertisementView[];
   readonly nodes: readonly NodeView[];
@@ -95,12 +100,14 @@ export class DesiredVipReader {
   }
 
   #desiredOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: LinksOf): DesiredVip | Unwanted {
-    const { pool } = entry;
+    const { address, pool } = entry;
     const service = decisiveOf(entry, snapshot);
     const cover = this.#covers.get(pool) ?? coverOf(pool, snapshot, linksOf);
     this.#covers.set(pool, cover);
     const isLocal = service?.local === true;
-    const eligible = isLocal ? cover.withEndpoint(service.key, snapshot.endpointNodes) : cover.eligible;
+    const eligible = isLocal
+      ? cover.withEndpoint(endpointKey(service.key, address), snapshot.endpointNodes)
+      : cover.eligible;
     return this.#known.of(entry, [service, cover, eligible], () => desiredFor(entry, { service, cover, eligible }));
   }
 }
@@ -148,8 +155,8 @@ function keyOf({ advertisements, nodes, speakers }: DesiredVipSnapshot, linksOf:
 interface Cover {
   readonly advertisements: readonly AdvertisementView[];
   readonly eligible: ReadonlySet<string>;
-  /** The eligible nodes with an endpoint of a Service; the same set as long as it does not change. */
-  readonly withEndpoint: (service: string, endpointNodes: DesiredVipSnapshot['endpointNodes']) => ReadonlySet<string>;
+  /** The eligible nodes with an endpoint of an {@link endpointKey}; the same set as long as it does not change. */
+  readonly withEndpoint: (key: string, endpointNodes: DesiredVipSnapshot['endpointNodes']) => ReadonlySet<string>;
   readonly serves: (node: string, address: Ip) => boolean;
   /** The links on which a node would announce an address; undefined: it has not reported its links. */
   readonly linksOf: (node: string, address: Ip) => readonly string[] | undefined;
@@ -177,12 +184,12 @@ function coverOf(pool: string, snapshot: DesiredVipSnapshot, linksOf: LinksOf): 
     return (address: Ip) => links && chosenOf(address, here, links);
   });
   const sets = new Map<string, { readonly key: string; readonly nodes: ReadonlySet<string> }>();
-  const withEndpoint: Cover['withEndpoint'] = (service, endpointNodes) => {
-    const able = [...eligible].filter((node) => endpointNodes.get(service)?.has(node));
+  const withEndpoint: Cover['withEndpoint'] = (endpoints, endpointNodes) => {
+    const able = [...eligible].filter((node) => endpointNodes.get(endpoints)?.has(node));
     const key = able.join(' ');
-    const before = sets.get(service);
+    const before = sets.get(endpoints);
     const same = before?.key === key ? before : { key, nodes: new Set(able) };
-    sets.set(service, same);
+    sets.set(endpoints, same);
     return same.nodes;
   };
   return {

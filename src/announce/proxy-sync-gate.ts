@@ -35,18 +35,23 @@ export const syncedMs = 10_000;
 
 interface Waiting {
   readonly family: Family;
-  /** Milliseconds since 1970. */
+  /** On the monotonic clock. */
   readonly since: number;
   state: ProxySyncState;
 }
 
-/**
- * Remembers since when each VIP waits. The time is an argument, in milliseconds since 1970, as kube-proxy reports it.
- */
+/** One moment on both clocks, in milliseconds. */
+interface Moment {
+  /** Since 1970, as kube-proxy reports it. This clock may be set. */
+  readonly wall: number;
+  readonly monotonic: number;
+}
+
+/** Remembers since when each VIP waits. The time is an argument. */
 export class ProxySyncGate {
   #waiting: ReadonlyMap<string, Waiting> = new Map();
 
-  /** Replaces the VIPs that this node holds. */
+  /** Replaces the VIPs that this node holds. `now` is in milliseconds on the monotonic clock. */
   observe(held: readonly HeldVip[], now: number): void {
     const first = held.filter(({ uid, isFirst }) => isFirst || this.#waiting.has(uid));
     this.#waiting = new Map(
@@ -68,16 +73,18 @@ export class ProxySyncGate {
   }
 
   /** Applies a report of kube-proxy. True if the state of any VIP has changed. */
-  take(last: LastSync, now: number): boolean {
+  take(last: LastSync, now: Moment): boolean {
     let changed = false;
     for (const waiting of this.#waiting.values()) {
       const { family, since, state } = waiting;
       if (state === 'Ready') continue;
       const sync = last?.[family];
+      const waited = now.monotonic - since;
       // Without a report there is nothing to wait for: another program may replace kube-proxy.
-      if (sync === undefined || sync.at >= since || (sync.isHealthy && now - since >= syncedMs))
+      // The wait began at this time of the clock of today, even if it was set meanwhile.
+      if (sync === undefined || sync.at >= now.wall - waited || (sync.isHealthy && waited >= syncedMs))
         waiting.state = 'Ready';
-      else if (now - since >= patienceMs) waiting.state = 'Unproven';
+      else if (waited >= patienceMs) waiting.state = 'Unproven';
       if (waiting.state !== state) changed = true;
     }
     return changed;

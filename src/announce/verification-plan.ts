@@ -6,7 +6,7 @@ import { admittedFrom } from '../api/source-ranges.ts';
 import type { HolderDecision } from '../election/view.ts';
 import { RendezvousRanking } from '../hash/rendezvous.ts';
 import type { PeerLink } from '../liveness/messages.ts';
-import type { DesiredVipSnapshot } from './desired-vips.ts';
+import { type DesiredVipSnapshot, endpointKey } from './desired-vips.ts';
 import type { VerifiedVip } from './verification-results.ts';
 
 /** The port to probe after the holder has answered for a VIP. Or nothing: then the outcome is known already. */
@@ -162,7 +162,7 @@ function aimOf(services: readonly ServiceView[], view: AimView): Aim {
     if (!service.isLoadBalancer || !service.ingress.some(({ ip }) => ip === address)) continue;
     const port = service.ports.find(({ protocol }) => protocol === 'TCP')?.port;
     if (port === undefined) continue;
-    const endpoints = snapshot.endpointNodes.get(service.key) ?? new Set();
+    const endpoints = snapshot.endpointNodes.get(endpointKey(service.key, address)) ?? new Set();
     const serves = service.local ? endpoints.has(holder) : endpoints.size > 0;
     if (!admits(service, source)) aim = { kind: 'Nothing', outcome: 'NotProbed', detail: 'SourceRanges' };
     else if (!serves) aim = { kind: 'Nothing', outcome: 'NoEndpoints', detail: '' };

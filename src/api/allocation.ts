@@ -123,10 +123,18 @@ export function wasAnnounced({ adopted, recorded }: Pick<AllocationView, 'adopte
 
 /**
  * The node that held one of these addresses with this hardware address, according to the recorded holders. With it, a speaker that
- * receives no heartbeats from a node still recognizes that node: the speaker has just started, or has another key.
+ * receives no heartbeats from a node still recognizes that node: the speaker has just started, or has another key. The hardware address of a
+ * node that was removed from the cluster is that of a foreign host.
  */
-export function nodeOnRecord(entries: readonly Pick<AllocationView, 'recorded'>[], mac: string): string | undefined {
-  return entries.find(({ recorded }) => recorded?.links?.some((link) => link.mac === mac))?.recorded?.node;
+export function nodeOnRecord(
+  entries: readonly Pick<AllocationView, 'recorded'>[],
+  { mac, nodes }: { readonly mac: string; readonly nodes: readonly { readonly name: string }[] },
+): string | undefined {
+  const isNode = (name: string) => nodes.some((node) => node.name === name);
+  const found = entries.find(
+    ({ recorded }) => recorded?.links?.some((link) => link.mac === mac) === true && isNode(recorded.node),
+  );
+  return found?.recorded?.node;
 }
 
 /** The condition of this type in the entry's status. */

@@ -130,7 +130,9 @@ async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroun
 
   const verifier = open.adopt(new Verifier({ log, nodeName, prober, runner }), (one) => one.close());
   const proxy = open.adopt(new ProxyWatch(), (one) => one.close());
-  const nodeOf = (mac: string) => runner.nodeOf(mac) ?? nodeOnRecord(informers.allocations.store.values(), mac);
+  const { allocations, nodes } = informers;
+  const nodeOf = (mac: string) =>
+    runner.nodeOf(mac) ?? nodeOnRecord(allocations.store.values(), { mac, nodes: nodes.store.values() });
   const conflicts = open.adopt(new ConflictWatch({ log, nodeOf }), (one) => one.close());
   const announcing = { informers, desired, runner, announcer, prober, conflicts, proxy, verifier, nodeName, log };
   const { spreadOf, isRefused, canServe } = dataplane;

@@ -78,36 +78,15 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'an adopted address is announced without a probe: two clusters may announce the same one',
     shows: /announced although another host answers for it\s+true !== false/,
   },
-  "a stand-in answers with the hardware address of the VIP's link": {
-    file: 'unit/speaker/announce/own-links.test.ts',
-    fault:
-      'on a link without an address in the subnet the stand-in uses the hardware address of the first link of the other node',
-    shows: /mac: '02:00:00:00:01:02'/,
-  },
   'a heartbeat fits a packet, whatever links, addresses and blocked paths the node has': {
     file: 'unit/liveness/sizes.test.ts',
     fault: 'a heartbeat lists all links, their addresses and the nodes that are blocked there, without a limit',
     shows: /a heartbeat of 2[78]\d\d bytes/,
   },
-  'a clock that is set back delays no first announcement': {
-    file: 'unit/announce/proxy-sync-gate.test.ts',
-    fault: 'the wait for kube-proxy uses the wall clock: if the clock is set back by an hour, it takes an hour',
-    shows: /the VIP waits since before the clock was set back/,
-  },
-  'only endpoints of its own family make a node a candidate for a VIP': {
-    file: 'unit/speaker/informers.test.ts',
-    fault: 'endpoints of one family make a node a candidate for a VIP of the other one',
-    shows: /IPv4[\s\S]*\+\s+'n3'/,
-  },
   'a heartbeat fits into one packet, however many Pods the node runs': {
     file: 'unit/speaker/announce/own-links.test.ts',
     fault: "every heartbeat reports every Ethernet-like interface, even the node's ends of the links of Pods",
     shows: /a heartbeat of 11\d{3} bytes/,
-  },
-  'a VIP that is given up while the worker applies it is never announced': {
-    file: 'unit/speaker/announce/announcer.test.ts',
-    fault: 'the former state is announced once the worker has answered, although another one was applied meanwhile',
-    shows: /announcements of 192\.0\.2\.10, which was given up\s+2 !== 0/,
   },
   'no address is announced while another host answers for it, however many addresses that host has': {
     file: 'cluster/conflicts.test.ts',

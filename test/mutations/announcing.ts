@@ -54,8 +54,8 @@ export const announcing: readonly Mutation[] = [
   {
     id: 'local-service-goes-to-any-node',
     file: 'announce/desired-vips.ts',
-    old: 'const eligible = isLocal ? cover.withEndpoint(service.key, snapshot.endpointNodes) : cover.eligible;',
-    new: 'const eligible = cover.eligible;',
+    old: '? cover.withEndpoint(endpointKey(service.key, address), snapshot.endpointNodes)',
+    new: '? cover.eligible',
     consequence: 'With externalTrafficPolicy Local a node without an endpoint holds the address, and drops packets.',
     tests: ['unit/announce/placements.test.ts'],
   },
@@ -174,7 +174,7 @@ export const announcing: readonly Mutation[] = [
   {
     id: 'first-announcement-waits-for-ever',
     file: 'announce/proxy-sync-gate.ts',
-    old: "else if (now - since >= patienceMs) waiting.state = 'Unproven';",
+    old: "else if (waited >= patienceMs) waiting.state = 'Unproven';",
     new: '',
     consequence: 'If kube-proxy does not answer, a new address is never announced.',
     tests: ['unit/announce/proxy-sync-gate.test.ts'],
@@ -198,8 +198,8 @@ export const announcing: readonly Mutation[] = [
   {
     id: 'ending-endpoints-count-beside-ready-ones',
     file: 'announce/endpoint-nodes.ts',
-    old: '[service, ready.size > 0 ? ready : ending]',
-    new: '[service, new Set([...ready, ...ending])]',
+    old: '[key, ready.size > 0 ? ready : ending]',
+    new: '[key, new Set([...ready, ...ending])]',
     consequence: 'An address stays at a node whose last Pod of the Service is ending.',
     tests: ['unit/announce/endpoint-nodes.test.ts'],
   },

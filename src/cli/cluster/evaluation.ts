@@ -27,7 +27,7 @@ export interface Evaluation {
   /** The ledger's entries by address, and the Services by uid. */
   readonly entries: ReadonlyMap<string, AllocationView>;
   readonly services: ReadonlyMap<string, ServiceView>;
-  /** The nodes with an endpoint that may get traffic, by `namespace/name` of the Service. */
+  /** The nodes with an endpoint that may get traffic, by `endpointKey` of the Service and an address. */
   readonly endpoints: ReadonlyMap<string, ReadonlySet<string>>;
   /** The nodes that at least one speaker reports as dead and no speaker reports as alive. */
   readonly dead: ReadonlySet<string>;

@@ -2,7 +2,9 @@
  * `simulate --node-down NODE`: shows the new holder of each address if nodes died, and the addresses per node
  * after that.
  */
+
 import type { Ip } from '../../addr/ip.ts';
+import { endpointKey } from '../../announce/desired-vips.ts';
 import type { NodeEligibility } from '../../announce/node-eligibility.ts';
 import { listed } from '../../api/text.ts';
 import { type Evaluation, localServiceAt, readEvaluation } from '../cluster/evaluation.ts';
@@ -85,11 +87,12 @@ export function simulate(evaluation: Evaluation, down: readonly string[]): Simul
     after: held.filter(({ address, holder }) => (holderAfter.has(address) ? holderAfter.get(address) : holder) === node)
       .length,
   }));
-  const ours = new Set(held.flatMap(({ services }) => services));
-  const lost = [...evaluation.endpoints]
-    .filter(([service, nodes]) => ours.has(service) && nodes.size > 0 && [...nodes].every((node) => gone.has(node)))
-    .map(([service]) => service);
-  return { down, moves, load, withoutEndpoints: lost.sort() };
+  const losesAll = (service: string, address: string) => {
+    const nodes = [...(evaluation.endpoints.get(endpointKey(service, address as Ip)) ?? [])];
+    return nodes.length > 0 && nodes.every((node) => gone.has(node));
+  };
+  const lost = held.flatMap(({ address, services }) => services.filter((service) => losesAll(service, address)));
+  return { down, moves, load, withoutEndpoints: [...new Set(lost)].sort() };
 }
 
 function simulateAnswer(facts: SimulateFacts): Answer<SimulateFacts> {

@@ -1,5 +1,7 @@
 /** The verdict on each node for a VIP, from the evaluation of the cluster: see announce/node-eligibility.ts. */
+
 import type { Ip } from '../../addr/ip.ts';
+import { endpointKey } from '../../announce/desired-vips.ts';
 import {
   eligibilityOf,
   type NodeEligibility,
@@ -53,7 +55,8 @@ export function nodeEligibilities(
       holder,
       obeysExclusion: obeysExclusion(nodes, hasSpeaker),
       hasSpeaker,
-      endpointNodes: localService === undefined ? undefined : (endpoints.get(localService) ?? new Set()),
+      endpointNodes:
+        localService === undefined ? undefined : (endpoints.get(endpointKey(localService, address)) ?? new Set()),
       isAlive: (name) => !dead.has(name),
       linksOf: (name) => links.get(name),
     }),

@@ -1,6 +1,5 @@
 /** Combines the desired VIPs, the decisions of the election and the state of this node's links into placements, and has the announcer apply them. */
-import { familyOf, type Ip } from '../../addr/ip.ts';
-import { inSubnet, parseLinkAddress } from '../../addr/subnet.ts';
+import { familyOf } from '../../addr/ip.ts';
 import { type HeldVip, proxiesOf } from '../../announce/conflict-detector.ts';
 import { heldOf, type Placement, Placer, withheld, withheldUnserved } from '../../announce/placements.ts';
 import { unusableReason } from '../../announce/usable-link.ts';
@@ -73,7 +72,10 @@ export class AnnouncementReconciler {
       (uid) => proxy.of(uid),
     );
     this.#placements = canServe === undefined ? announceable : withheldUnserved(announceable, canServe);
-    void announcer.apply(byLink(this.#placements, links, (holder, vip) => this.#macOf(holder, vip)));
+    const linksOf = new Map(vips.vips.map((vip) => [vip.uid, vip.linksOf]));
+    const macOf = ({ uid, holder = '' }: Placement, link: string) =>
+      this.#macOf(holder, linksOf.get(uid)?.(holder) ?? [], link);
+    void announcer.apply(byLink(this.#placements, links, macOf));
     if (!this.#isReady) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
     this.#isReady = true;
     // Most of the time nothing has changed, and there may be thousands of VIPs.
@@ -92,14 +94,13 @@ export class AnnouncementReconciler {
     }
   };
 
-  /** The hardware address with which a peer answers for a VIP: that of its link in the VIP's subnet, or else of its first link. */
-  #macOf(node: string, vip: Ip): string | undefined {
-    const links = this.#parts.runner.linksOf(node) ?? [];
-    const isNear = (text: string) => {
-      const own = parseLinkAddress(text);
-      return own !== undefined && inSubnet(vip, own);
-    };
-    return (links.find(({ addresses }) => addresses.some(isNear)) ?? links[0])?.mac;
+  /**
+   * The hardware address with which a peer answers for a VIP: that of the link of the same name, if it announces the VIP there, or else of the
+   * first link on which it does. undefined: it is not known, and then nothing is answered in its name.
+   */
+  #macOf(node: string, announcing: readonly string[], link: string): string | undefined {
+    const name = announcing.includes(link) ? link : announcing[0];
+    return this.#parts.runner.linksOf(node)?.find((one) => one.name === name)?.mac;
   }
 }
 
@@ -107,7 +108,7 @@ export class AnnouncementReconciler {
 function byLink(
   placed: readonly Placement[],
   links: readonly Link[],
-  macOf: (node: string, vip: Ip) => string | undefined,
+  macOf: (placement: Placement, link: string) => string | undefined,
 ): readonly LinkVips[] {
   const announced = placed.filter((placement) => placement.kind === 'Announce');
   const stoodIn = placed.filter((placement) => placement.kind === 'StandIn');
@@ -117,7 +118,10 @@ function byLink(
     vips: announced.filter(({ links: names }) => names.includes(link.name)).map(({ vip }) => vip),
     standIns: stoodIn
       .filter(({ links: names }) => names.includes(link.name))
-      .map(({ vip, holder = '' }) => ({ vip, mac: macOf(holder, vip) ?? link.mac })),
+      .flatMap((placement) => {
+        const mac = macOf(placement, link.name);
+        return mac === undefined ? [] : [{ vip: placement.vip, mac }];
+      }),
     listens: [...new Set(placed.map(({ vip }) => familyOf(vip)))],
   }));
 }

@@ -54,6 +54,7 @@ export async function startAnnouncer(
     threadFailed: new Emitter<[error: Error]>(),
   };
   let inEffect: readonly LinkVips[] | undefined;
+  let newest: readonly LinkVips[] = [];
   const linkFailed = () => {
     inEffect = undefined;
     events.linkFailed.emit();
@@ -87,12 +88,15 @@ export async function startAnnouncer(
       if (inEffect !== undefined && isSameState(inEffect, desired)) return;
       // Set before the wait: a link that fails meanwhile resets it.
       inEffect = desired;
+      newest = desired;
       // A VIP that was given up must not be announced while the packet worker applies the new state.
       bursts.withdraw(desired);
       // A host that hears the announcement may send a request at once: the packet worker must be able to answer it.
       await responder.apply(desired);
-      groups.apply(desired);
-      bursts.apply(desired);
+      // Another state may have been applied meanwhile, without some of these VIPs.
+      const still = desired === newest ? desired : within(desired, newest);
+      groups.apply(still);
+      bursts.apply(still);
     },
     repeat: (vips) => bursts.repeat(vips),
     workerAgeMs: responder.heartbeatAgeMs,
@@ -110,6 +114,15 @@ export async function startAnnouncer(
   };
 }
 
+/** The part of a state that another state has, too. */
+function within(state: readonly LinkVips[], other: readonly LinkVips[]): readonly LinkVips[] {
+  return state.flatMap((entry) => {
+    const same = other.find(({ link }) => isSameLinkName(link, entry.link));
+    const wanted = new Set(same?.vips);
+    return same === undefined ? [] : [{ ...entry, vips: entry.vips.filter((vip) => wanted.has(vip)) }];
+  });
+}
+
 /** Whether both states have the same VIPs on the same links. Other facts of a link do not matter. Another order counts as a change. */
 export function isSameState(a: readonly LinkVips[], b: readonly LinkVips[]): boolean {
   return a.length === b.length && a.every((entry, i) => isSameLink(entry, b[i]));
@@ -117,9 +130,12 @@ export function isSameState(a: readonly LinkVips[], b: readonly LinkVips[]): boo
 
 function isSameLink(a: LinkVips, b: LinkVips | undefined): boolean {
   if (b === undefined || a.vips.length !== b.vips.length) return false;
-  const { name, index, mac } = b.link;
-  if (a.link.name !== name || a.link.index !== index || a.link.mac !== mac) return false;
+  if (!isSameLinkName(a.link, b.link)) return false;
   if (`${a.listens ?? []}` !== `${b.listens ?? []}`) return false;
   if (JSON.stringify(a.standIns ?? []) !== JSON.stringify(b.standIns ?? [])) return false;
   return a.vips.every((vip, i) => vip === b.vips[i]);
+}
+
+function isSameLinkName(a: LinkVips['link'], b: LinkVips['link']): boolean {
+  return a.name === b.name && a.index === b.index && a.mac === b.mac;
 }

@@ -19,7 +19,7 @@ export class ProxyWatch {
 
   /** Sets the VIPs that this node holds. */
   observe(held: readonly HeldVip[]): void {
-    this.#gate.observe(held, Date.now());
+    this.#gate.observe(held, performance.now());
     if (this.#gate.needsReport) this.#timer ??= setTimeout(this.#query, 0);
   }
 
@@ -35,7 +35,8 @@ export class ProxyWatch {
   }
 
   #query = async (): Promise<void> => {
-    const changed = this.#gate.take(await readProxySync(), Date.now());
+    const last = await readProxySync();
+    const changed = this.#gate.take(last, { wall: Date.now(), monotonic: performance.now() });
     this.#timer = undefined;
     if (this.#closed) return;
     if (this.#gate.needsReport) this.#timer = setTimeout(this.#query, this.#gate.isPending ? queryMs : unprovenQueryMs);

@@ -20,14 +20,14 @@ test('an address is idle where kube-proxy of this node has no serving endpoint t
   ];
   for (const [desc, { local = false, nodes }, expected] of rows) {
     const one = service('one', { local, ingress });
-    const endpointNodes = new Map(nodes === undefined ? [] : [[one.key, new Set(nodes)]]);
+    const endpointNodes = new Map(nodes === undefined ? [] : [[`${one.key} IPv4`, new Set(nodes)]]);
     assert.equal(isIdle(entry(address, one), { service: () => one, endpointNodes }, 'n1'), expected, desc);
   }
 });
 
 test('one endpoint is enough for Services that share an address; a Service that does not show the address does not count', () => {
   const [idle, busy] = [service('idle', { ingress }), service('busy', { ingress })];
-  const endpointNodes = new Map([[busy.key, new Set(['n1'])]]);
+  const endpointNodes = new Map([[`${busy.key} IPv4`, new Set(['n1'])]]);
   const refs = [idle, busy].map(({ namespace, name, uid, ports }) => ({ namespace, name, uid, ports }));
   const shared = { ...entry(address, idle), services: refs };
   const of = (...views: readonly (typeof idle)[]) => ({

@@ -127,7 +127,7 @@ test('every silence has exactly one reason', () => {
     [
       'Local with an endpoint here',
       'Announce eth0',
-      { endpointNodes: new Map([['default/s', new Set(['n1'])]]) },
+      { endpointNodes: new Map([['default/s IPv4', new Set(['n1'])]]) },
       local,
     ],
     [
@@ -135,7 +135,7 @@ test('every silence has exactly one reason', () => {
       'AwaitingClaim',
       {
         nodes: [node('n1'), node('n2')],
-        endpointNodes: new Map([['default/s', new Set(['n2'])]]),
+        endpointNodes: new Map([['default/s IPv4', new Set(['n2'])]]),
       },
       local,
     ],

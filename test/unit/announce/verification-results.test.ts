@@ -120,7 +120,7 @@ function planOf(self: string, { decision = {}, services = [shown('web')], ...fac
     snapshot: {
       ledger: [{ ...entry(vip.address, first), uid: 'u', services: refs }],
       service: (uid) => all.get(uid),
-      endpointNodes: new Map([['default/web', new Set(['n1'])]]),
+      endpointNodes: new Map([['default/web IPv4', new Set(['n1'])]]),
     },
     ...facts,
   });
@@ -230,7 +230,7 @@ test('verification tries nothing where the policy is Local and the holder has no
   const snapshot = {
     ledger: [{ ...entry(vip.address, services[0] ?? assert.fail()), uid: 'u' }],
     service: () => services[0],
-    endpointNodes: new Map([['default/web', new Set(['n2'])]]),
+    endpointNodes: new Map([['default/web IPv4', new Set(['n2'])]]),
   };
   assert.deepEqual(targetOf({ services, snapshot })?.aim, nothing('NoEndpoints'));
 });

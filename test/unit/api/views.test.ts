@@ -314,6 +314,9 @@ test('a node is recognized by the hardware address with which it held an address
     { recorded: { node: 'n0', term: 1 } },
     { recorded: { node: 'n1', term: 2, links } },
   ];
-  assert.equal(nodeOnRecord(entries, '02:00:00:00:00:01'), 'n1');
-  assert.equal(nodeOnRecord(entries, '02:00:00:00:00:02'), undefined);
+  const nodes = [{ name: 'n1' }, { name: 'n2' }];
+  assert.equal(nodeOnRecord(entries, { mac: '02:00:00:00:00:01', nodes }), 'n1');
+  assert.equal(nodeOnRecord(entries, { mac: '02:00:00:00:00:02', nodes }), undefined);
+  // A machine that was a node may serve anything now.
+  assert.equal(nodeOnRecord(entries, { mac: '02:00:00:00:00:01', nodes: [{ name: 'n2' }] }), undefined);
 });

@@ -6,7 +6,6 @@ import { desiredVipsOf, elsewhere } from '../../../src/announce/desired-vips.ts'
 import { endpointNodes } from '../../../src/announce/endpoint-nodes.ts';
 import { type EndpointSliceView, parseEndpointSlice } from '../../../src/api/endpoints.ts';
 import { clusterSnapshot } from '../../../src/speaker/informers.ts';
-import { promise } from '../../honesty/promise.ts';
 import { entry, node } from '../fixtures.ts';
 import { informersOf, serviceAt } from './node-in-a-box.ts';
 
@@ -16,7 +15,7 @@ import { informersOf, serviceAt } from './node-in-a-box.ts';
  */
 function slice(...nodes: readonly string[]): EndpointSliceView {
   const endpoints = nodes.map((text) => ({
-    addresses: [],
+    addresses: ['10.0.0.1' as Ip],
     node: text.replace(/[()]/g, ''),
     ready: !text.startsWith('('),
   }));
@@ -34,7 +33,7 @@ test('a node with terminating endpoints counts only if no node has a ready one',
     ['none', [slice()], []],
   ];
   for (const [desc, slices, nodes] of rows)
-    assert.deepEqual([...(endpointNodes(slices).get('n/s') ?? [])], nodes, desc);
+    assert.deepEqual([...(endpointNodes(slices).get('n/s IPv4') ?? [])], nodes, desc);
 });
 
 /** A slice of a Service, with endpoints of one family as `ADDRESS NODE`. */
@@ -71,7 +70,7 @@ test('a VIP of a Service with policy Local is for the nodes with an endpoint', (
   assert.deepEqual(eligibleFor('192.0.2.10' as Ip, slices), ['n2']);
 });
 
-promise('only endpoints of its own family make a node a candidate for a VIP', () => {
+test('only endpoints of its own family make a node a candidate for a VIP', () => {
   const slices = (service: string) => [sliceOf(service, 'IPv4', '10.0.0.1 n2'), sliceOf(service, 'IPv6', 'fd00::1 n3')];
   assert.deepEqual(eligibleFor('192.0.2.10' as Ip, slices), ['n2'], 'IPv4');
   assert.deepEqual(eligibleFor('2001:db8::10' as Ip, slices), ['n3'], 'IPv6');

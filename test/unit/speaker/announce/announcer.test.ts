@@ -10,7 +10,6 @@ import type { FrameSender } from '../../../../src/linux/frame-sender.ts';
 import type { ApplyOutcome, ResponderThread } from '../../../../src/linux/worker/responder-thread.ts';
 import { createLogger } from '../../../../src/runtime/logger.ts';
 import { type Announcer, isSameState, startAnnouncer } from '../../../../src/speaker/announce/announcer.ts';
-import { promise } from '../../../honesty/promise.ts';
 
 const link = { name: 'eth0', index: 2, mac: '02:00:00:00:00:01' };
 const vips = ['192.0.2.10' as Ip, '192.0.2.11' as Ip];
@@ -88,7 +87,7 @@ test('a VIP that was given up is no longer announced, not even before the worker
   assert.deepEqual([...new Set(sent)], [second]);
 });
 
-promise('a VIP that is given up while the worker applies it is never announced', async () => {
+test('a VIP that is given up while the worker applies it is never announced', async () => {
   const { announcer, sent, applyOldest } = await announcerOver();
   void announcer.apply([{ link, vips }]);
   void announcer.apply([{ link, vips: [second] }]);

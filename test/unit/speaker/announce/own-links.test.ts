@@ -62,7 +62,7 @@ promise('a heartbeat fits into one packet, however many Pods the node runs', asy
   assert.ok(bytes <= 1_400, `a heartbeat of ${bytes} bytes`);
 });
 
-promise("a stand-in answers with the hardware address of the VIP's link", async (t) => {
+test("a stand-in answers with the hardware address of the VIP's link", async (t) => {
   const loopback = await Loopback.make();
   t.after(() => loopback.close());
   const partner = await loopback.partner('n2', 2);

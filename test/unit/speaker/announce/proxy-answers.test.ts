@@ -49,7 +49,7 @@ async function resultWith(proxies: readonly string[]): Promise<ProbeResult | und
       snapshot: {
         ledger: [{ ...entry(address, udp), uid: 'u' }],
         service: () => udp,
-        endpointNodes: new Map([[udp.key, new Set(['n1'])]]),
+        endpointNodes: new Map([[`${udp.key} IPv4`, new Set(['n1'])]]),
       },
     });
     return (await reported)[0];

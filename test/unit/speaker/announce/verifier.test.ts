@@ -34,7 +34,7 @@ function viewOf(self: string): VerifierView {
     snapshot: {
       ledger: [{ ...entry(address, udp), uid: 'u' }],
       service: (uid) => (uid === udp.uid ? udp : undefined),
-      endpointNodes: new Map([[udp.key, new Set(['n1'])]]),
+      endpointNodes: new Map([[`${udp.key} IPv4`, new Set(['n1'])]]),
     },
   };
 }
