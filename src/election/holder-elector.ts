@@ -26,7 +26,7 @@ import { DecisionCache } from './decision-cache.ts';
 import { formerOf, isAllKnown } from './former-claims.ts';
 import { HolderProbes } from './holder-probes.ts';
 import { LinkProbes, type Probe, type WireClaim } from './link-probes.ts';
-import { Listening } from './listening.ts';
+import { isAwaited, Listening } from './listening.ts';
 import { probeTargetsOf } from './probe-targets.ts';
 import { type Candidate, gainingOf, type HolderDecision, type HolderView, type Vip } from './view.ts';
 
@@ -125,9 +125,9 @@ export class HolderElector {
   /** Replaces the facts of the cluster and the kernel. */
   observe(input: ElectionInput): void {
     const before = this.#input;
-    if (before && input.links.some(({ name }) => !before.links.some((link) => link.name === name))) {
-      this.#listening.linkCameBack();
-    }
+    const isNew = ({ name }: PeerLink) => before !== undefined && !before.links.some((link) => link.name === name);
+    const known = { self: this.#self, vips: input.vips, peers: [...this.peers.all()] };
+    if (input.links.some((link) => isNew(link) && isAwaited(link.name, known))) this.#listening.linkCameBack();
     this.#input = input;
     this.#decisions.observe(input.vips);
   }

@@ -60,13 +60,15 @@ export class LinkProbes {
         this.#quiet.delete(link.name);
         continue;
       }
+      const addresses = known.flatMap((peer) => addressesOn(link, peer)).slice(0, mostProbes);
+      // Without an address to probe there is no proof.
+      if (addresses.length === 0) continue;
       const quiet = this.#quiet.get(link.name) ?? { since: now, probedAt: Number.NEGATIVE_INFINITY, probes: 0 };
       this.#quiet.set(link.name, quiet);
       if (quiet.probes >= leastProbes && now - quiet.since >= times.dead - times.suspect) silent.add(link.name);
       if (now - quiet.probedAt < (quiet.probes < quickProbes ? pauseMs.first : pauseMs.later)) continue;
       Object.assign(quiet, { probedAt: now, probes: quiet.probes + 1 } satisfies Partial<Quiet>);
-      const addresses = known.flatMap((peer) => addressesOn(link, peer));
-      probes.push(...addresses.slice(0, mostProbes).map((address) => ({ link: link.name, address })));
+      probes.push(...addresses.map((address) => ({ link: link.name, address })));
     }
     for (const name of this.#quiet.keys()) if (!links.some((link) => link.name === name)) this.#quiet.delete(name);
     if (silent.size !== this.#noInboundTraffic.size || [...silent].some((name) => !this.#noInboundTraffic.has(name)))

@@ -3,9 +3,22 @@
  * return of a link.
  */
 import { times } from '../liveness/messages.ts';
+import type { Peer } from '../liveness/peer.ts';
+import type { Vip } from './view.ts';
 
 /** A main loop that is this late was stopped: other nodes may have taken its VIPs. */
 export const lateMs = 300;
+
+/**
+ * Must a speaker listen when this link appears: were peers heard on it, or may other nodes have answered for VIPs on it
+ * while it was away? Any other link tells nothing about the VIPs: that of a Pod, or a bridge of containers.
+ */
+export function isAwaited(
+  link: string,
+  { self, vips, peers }: { readonly self: string; readonly vips: readonly Vip[]; readonly peers: readonly Peer[] },
+): boolean {
+  return peers.some(({ paths }) => paths.has(link)) || vips.some(({ linksOf }) => linksOf(self)?.includes(link));
+}
 
 /** Whether one speaker listens. */
 export class Listening {

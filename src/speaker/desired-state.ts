@@ -1,6 +1,9 @@
 /** The desired VIPs and the links that can announce them, read again in each pass from the cluster's objects, this node's links and the peers'. */
+import { isLinkLocal } from '../addr/ip.ts';
 import { DesiredVipReader, type DesiredVipSnapshot, type DesiredVips } from '../announce/desired-vips.ts';
-import { unusableReason } from '../announce/usable-link.ts';
+import { isNamedExactly } from '../announce/links.ts';
+import { isOnNetwork, unusableReason } from '../announce/usable-link.ts';
+import type { AdvertisementView } from '../api/advertisement.ts';
 import type { ElectionInput } from '../election/holder-elector.ts';
 import { isKnown } from '../kube/informer-set.ts';
 import type { LinkMonitor } from '../linux/link-monitor.ts';
@@ -28,8 +31,10 @@ interface DesiredStateParts {
 export interface DesiredView {
   readonly snapshot: DesiredVipSnapshot;
   readonly vips: DesiredVips;
-  /** The links of this node. */
+  /** The links of this node that could carry a VIP or a heartbeat; the same list as long as none has changed. */
   readonly links: readonly Link[];
+  /** All links of this node. */
+  readonly allLinks: readonly Link[];
   /** The facts that the election depends on. */
   readonly election: ElectionInput;
   /** Addresses of each node that runs a speaker. */
@@ -45,6 +50,7 @@ export class DesiredState {
   readonly #parts: DesiredStateParts;
   readonly #reader = new DesiredVipReader();
   #view: DesiredView | undefined;
+  #links: readonly Link[] = [];
 
   constructor(parts: DesiredStateParts) {
     this.#parts = parts;
@@ -55,31 +61,45 @@ export class DesiredState {
     return this.#view;
   }
 
+  /** The links of this node that could carry a VIP or a heartbeat, as of the last pass. */
+  get links(): readonly Link[] {
+    return this.#links;
+  }
+
   /** Reads the desired state after a change of the cluster, a peer or a link. Does nothing before the cluster is known. */
   observe = (): void => {
     const { informers, monitor, runner, options } = this.#parts;
     if (!isKnown(informers)) return;
     const { nodeName: self, assumeAlive } = options;
-    const links = monitor.links();
+    const snapshot = clusterSnapshot(informers, assumeAlive);
+    const allLinks = monitor.links();
+    const links = this.#onNetwork(allLinks, snapshot.advertisements);
     const all = this.#peerLinks(links);
     const own = all.filter(({ name }) => !runner.noInboundTraffic.has(name));
-    const snapshot = clusterSnapshot(informers, assumeAlive);
     const linksOf = (node: string) => (node === self ? own : runner.linksOf(node));
     const vips = this.#reader.read(snapshot, linksOf);
     const speakers = snapshot.nodes.filter(({ name }) => name === self || snapshot.speakers.has(name));
     this.#view = {
-      ...{ snapshot, vips, links, linksOf },
+      ...{ snapshot, vips, links, allLinks, linksOf },
       election: { vips: vips.vips, links: all, nodes: new Map(speakers.map((view) => [view.name, view])) },
       addresses: new Map(speakers.map(({ name, internalAddresses }) => [name, internalAddresses])),
     };
     this.changed.emit(this.#view);
   };
 
-  /** The links that can announce, as this node reports them to its peers. */
+  /** The links that matter. Links of Pods come and go with every Pod: they must not make anything be decided again. */
+  #onNetwork(all: readonly Link[], advertisements: readonly AdvertisementView[]): readonly Link[] {
+    const links = all.filter((link) => isOnNetwork(link, isNamedExactly(link.name, advertisements)));
+    if (JSON.stringify(links) !== JSON.stringify(this.#links)) this.#links = links;
+    return this.#links;
+  }
+
+  /** The links that can announce, as this node reports them to its peers. A link-local address is of no use to them. */
   #peerLinks(links: readonly Link[]): readonly PeerLink[] {
     const usable = links.filter((link) => unusableReason(link) === undefined);
     return usable.map(({ name, mac, addresses }) => {
-      const link = { name, mac, addresses: addresses.map(({ address, prefix }) => `${address}/${prefix}`) };
+      const global = addresses.filter(({ address }) => !isLinkLocal(address));
+      const link = { name, mac, addresses: global.map(({ address, prefix }) => `${address}/${prefix}`) };
       const blocked = this.#parts.blockedOn(name);
       return blocked.length === 0 ? link : { ...link, blocked };
     });

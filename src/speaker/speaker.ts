@@ -40,7 +40,7 @@ import { LivenessLog } from './election/liveness-log.ts';
 import { PeerTransport } from './election/peer-transport.ts';
 import { Takeovers } from './election/takeover-metrics.ts';
 import { type EndpointOptions, serveSpeaker } from './http/endpoint.ts';
-import { makeInformers } from './informers.ts';
+import { type Informers, makeInformers } from './informers.ts';
 import { openSnapshotFile } from './snapshot-file.ts';
 import { wireSpeaker } from './wiring.ts';
 
@@ -124,15 +124,13 @@ async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroun
   const { blockedOn } = tester;
   const desired = new DesiredState({ informers, monitor, runner, blockedOn, options });
   const dataplane = open.adopt(
-    new NodeDataplane({ log, informers, runner, desired, prober, tester, options, links: () => monitor.links() }),
+    new NodeDataplane({ log, informers, runner, desired, prober, tester, options, links: () => desired.links }),
     (one) => one.close(),
   );
 
   const verifier = open.adopt(new Verifier({ log, nodeName, prober, runner }), (one) => one.close());
   const proxy = open.adopt(new ProxyWatch(), (one) => one.close());
-  const { allocations, nodes } = informers;
-  const nodeOf = (mac: string) =>
-    runner.nodeOf(mac) ?? nodeOnRecord(allocations.store.values(), { mac, nodes: nodes.store.values() });
+  const nodeOf = (mac: string) => runner.nodeOf(mac) ?? recordedNodeOf(mac, informers);
   const conflicts = open.adopt(new ConflictWatch({ log, nodeOf }), (one) => one.close());
   const announcing = { informers, desired, runner, announcer, prober, conflicts, proxy, verifier, nodeName, log };
   const { spreadOf, isRefused, canServe } = dataplane;
@@ -157,6 +155,11 @@ async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroun
     takeovers,
     loop,
   };
+}
+
+/** The node of the cluster that held an address with this hardware address. */
+function recordedNodeOf(mac: string, { allocations, nodes }: Informers): string | undefined {
+  return nodeOnRecord(allocations.store.values(), { mac, nodes: nodes.store.values() });
 }
 
 /** Gives memory that only the start needed back to the kernel, once the start is complete. */

@@ -78,7 +78,7 @@ export function wireAnnouncing(parts: AnnouncingParts): void {
   announcer.heard.to(hearing.take);
   hearing.heard.to(conflicts.heard);
   hearing.heard.to(verifier.heard);
-  desired.changed.to(({ links }) => hearing.observe(links));
+  desired.changed.to(({ allLinks }) => hearing.observe(allLinks));
   desired.changed.to(({ links }) => prober.observe(links));
   desired.changed.to(verifier.observe);
   desired.changed.to(({ addresses }) =>

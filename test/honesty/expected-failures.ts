@@ -56,11 +56,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the HMAC is computed before all cheaper checks, and Pods can reach the port',
     shows: /signatures over ten datagrams from no speaker\s+\d+ !== 0/,
   },
-  'the only living node continues to announce when a Pod starts on it and adds a link': {
-    file: 'unit/speaker/announce/own-links.test.ts',
-    fault: 'any new interface makes a node that hears no peer listen for half a second',
-    shows: /milliseconds without an answer\s+\d+ !== 0/,
-  },
   'claims and results fit packets, whatever the names of the nodes are': {
     file: 'unit/liveness/sizes.test.ts',
     fault:
@@ -83,26 +78,11 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a heartbeat lists all links, their addresses and the nodes that are blocked there, without a limit',
     shows: /a heartbeat of 2[78]\d\d bytes/,
   },
-  'a heartbeat fits into one packet, however many Pods the node runs': {
-    file: 'unit/speaker/announce/own-links.test.ts',
-    fault: "every heartbeat reports every Ethernet-like interface, even the node's ends of the links of Pods",
-    shows: /a heartbeat of 11\d{3} bytes/,
-  },
   'no address is announced while another host answers for it, however many addresses that host has': {
     file: 'cluster/conflicts.test.ts',
     fault:
       "a host that answers for three of the pool's addresses is taken for a proxy: the fourth address is announced as well",
     shows: /is announced, and [0-9a-f:]{17}, a MAC of no node, answers for it/,
-  },
-  'links of Pods cost no packet sockets': {
-    file: 'net/pod-links.test.ts',
-    fault: 'every Ethernet-like interface is a link of the speaker, so each Pod with its own link costs packet sockets',
-    shows: /\d+ packet sockets on links of Pods/,
-  },
-  'a heartbeat fits one packet, however many Pods the node has': {
-    file: 'net/pod-links.test.ts',
-    fault: 'a heartbeat lists all links, even those of Pods, and is larger than a packet on a node with some Pods',
-    shows: /a heartbeat of \d{4,} bytes/,
   },
   // The data path
   'a speaker receives both families also with net.ipv6.bindv6only=1': {

@@ -6,7 +6,6 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
 import type { PeerLink } from '../../src/liveness/messages.ts';
-import { promise } from '../honesty/promise.ts';
 import { requestFor } from './frame-lab.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
 import {
@@ -128,7 +127,7 @@ test('gratuitous ARP of a Pod on a routed link is no claim to the VIP', async ()
   assert.equal(conflict, 'none', 'a Pod on a routed link is believed');
 });
 
-promise('links of Pods cost no packet sockets', () => {
+test('links of Pods cost no packet sockets', () => {
   const isOfPod = (row: string) => /^\d+: (cali|veth)/.test(row);
   const rows = ip(`-n ${lab.node} -o link show`).split('\n').filter(isOfPod);
   const indexes = new Set(rows.map((row) => row.split(':')[0]));
@@ -137,7 +136,7 @@ promise('links of Pods cost no packet sockets', () => {
   assert.equal(onPods.length, 0, `${onPods.length} packet sockets on links of Pods`);
 });
 
-promise('a heartbeat fits one packet, however many Pods the node has', async () => {
+test('a heartbeat fits one packet, however many Pods the node has', async () => {
   const { text } = await linksTold();
   assert.ok(text.length <= 1_400, `a heartbeat of ${text.length} bytes`);
 });

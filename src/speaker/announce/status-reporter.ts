@@ -72,9 +72,11 @@ export class StatusReporter {
     const { desired, runner, blockedOn, spreadOf, conflicts } = this.#parts;
     const terms = new Map(runner.decisions.map(({ vip, term }) => [vip.uid, term]));
     return {
-      links: (desired.view?.links ?? []).map((link) =>
-        linkStatus(link, { noInboundTraffic: runner.noInboundTraffic.has(link.name), blocked: blockedOn(link.name) }),
-      ),
+      links: (desired.view?.allLinks ?? []).map((link) => {
+        const { name } = link;
+        const reported = { noInboundTraffic: runner.noInboundTraffic.has(name), blocked: blockedOn(name) };
+        return linkStatus(link, { ...reported, isOurs: desired.view?.links.includes(link) === true });
+      }),
       vips: this.#placements.map((placement) =>
         vipStatus(placement, {
           term: terms.get(placement.uid),
@@ -100,9 +102,12 @@ function recordOf(entry: AllocationView | undefined, self: string): Condition | 
 }
 
 /** A link, as `/status` shows it. */
-function linkStatus(link: Link, reported: Pick<LinkStatus, 'noInboundTraffic' | 'blocked'>): LinkStatus {
+function linkStatus(
+  link: Link,
+  { isOurs, ...reported }: Pick<LinkStatus, 'noInboundTraffic' | 'blocked'> & { readonly isOurs: boolean },
+): LinkStatus {
   const { name, mac, carrier } = link;
-  const unusable = unusableReason(link);
+  const unusable = unusableReason(link) ?? (isOurs ? undefined : ('NoSubnet' as const));
   const addresses = link.addresses.map(({ address, prefix }) => `${address}/${prefix}`);
   return { name, mac, addresses, carrier, ...reported, ...(unusable && { unusable }) };
 }

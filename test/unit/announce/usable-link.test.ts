@@ -1,7 +1,8 @@
 /** Which links can carry announcements. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { unusableReason } from '../../../src/announce/usable-link.ts';
+import { parseLinkAddress } from '../../../src/addr/subnet.ts';
+import { isOnNetwork, unusableReason } from '../../../src/announce/usable-link.ts';
 
 const link = { name: 'eth0', mac: '02:00:00:00:00:01', up: true, carrier: true, noArp: false, master: undefined };
 
@@ -25,4 +26,23 @@ const rows = [
 
 for (const { desc, change, reason } of rows) {
   test(`${desc} is ${reason ?? 'usable'}`, () => assert.equal(unusableReason({ ...link, ...change }), reason));
+}
+
+const networkRows: readonly [desc: string, addresses: readonly string[], isNamed: boolean, isOnNetwork: boolean][] = [
+  ['a link of the nodes', ['192.0.2.1/24', 'fe80::1/64'], false, true],
+  ['a link with IPv6 only', ['2001:db8::1/64', 'fe80::1/64'], false, true],
+  ['a link between two hosts', ['192.0.2.0/31'], false, true],
+  ['a link of a Pod with Calico', ['fe80::ecee:eeff:feee:eeee/64'], false, false],
+  ['a link of a Pod with Cilium', [], false, false],
+  ['a link of a Pod with ptp', ['10.244.0.1/32', 'fe80::1/64'], false, false],
+  ['a link that DHCPv6 has configured', ['2001:db8::1/128', 'fe80::1/64'], false, false],
+  ['the same link, if an L2Advertisement names it', ['2001:db8::1/128', 'fe80::1/64'], true, true],
+  ['a VLAN without an address, if an L2Advertisement names it', [], true, true],
+];
+
+for (const [desc, addresses, isNamed, expected] of networkRows) {
+  test(`${desc} ${expected ? 'can' : 'cannot'} carry a VIP or a heartbeat`, () => {
+    const own = addresses.map(parseLinkAddress).filter((one) => one !== undefined);
+    assert.equal(isOnNetwork({ addresses: own }, isNamed), expected);
+  });
 }

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
 import type { Link } from '../../../../src/linux/links.ts';
-import { promise } from '../../../honesty/promise.ts';
 import { eventually } from '../../../lab/poll.ts';
 import { advertisement, node } from '../../fixtures.ts';
 import { addressOf, Loopback, soon, speakerHost } from '../loopback.ts';
@@ -14,6 +13,9 @@ function podLink(i: number): Link {
   const addresses = [{ address: 'fe80::ecee:eeff:feee:eeee' as Ip, prefix: 64 }];
   return link(`cali${i.toString(16).padStart(11, '0')}`, { mac: 'ee:ee:ee:ee:ee:ee', addresses });
 }
+
+/** The address at the node's end of a Pod's link with the CNI plugin ptp. */
+const gateway = { address: '10.244.0.1' as Ip, prefix: 32 };
 
 /** The two nodes of a box with real datagrams. */
 const nodes = [speakerHost, 2].map((host, i) => node(`n${i + 1}`, { internalAddresses: [addressOf(host) as Ip] }));
@@ -31,7 +33,7 @@ test('the only living node keeps its VIPs as long as its link has carrier', (t) 
   assert.equal(box.announces(), false);
 });
 
-promise('the only living node continues to announce when a Pod starts on it and adds a link', (t) => {
+test('the only living node continues to announce when a Pod starts on it and adds a link', (t) => {
   const time = new VirtualTime(t);
   const box = new NodeInABox(shown(vip, announcedBy(self)), [link('eth0')]);
   t.after(() => box.close());
@@ -47,7 +49,34 @@ promise('the only living node continues to announce when a Pod starts on it and 
   assert.equal(silentMs, 0, 'milliseconds without an answer');
 });
 
-promise('a heartbeat fits into one packet, however many Pods the node runs', async (t) => {
+test('the only living node continues to announce when a bridge of containers with a subnet of its own appears', (t) => {
+  const time = new VirtualTime(t);
+  const box = new NodeInABox(shown(vip, announcedBy(self)), [link('eth0')]);
+  t.after(() => box.close());
+  box.desired.observe();
+  time.run(2_000);
+  box.links = [...box.links, link('docker0', { addresses: [{ address: '172.17.0.1' as Ip, prefix: 16 }] })];
+  box.desired.observe();
+  time.run(1_000, () => assert.ok(box.announces()));
+});
+
+test('a Pod that starts on a node makes nothing be decided again', (t) => {
+  const time = new VirtualTime(t);
+  const box = new NodeInABox(shown(vip, announcedBy(self)), [link('eth0')]);
+  t.after(() => box.close());
+  box.desired.observe();
+  time.run(2_000);
+  const before = box.desired.view;
+  const { decisions } = box.runner;
+  box.links = [...box.links, podLink(1), link('lxc1', { addresses: [] }), link('veth1', { addresses: [gateway] })];
+  box.desired.observe();
+  time.run(200);
+  assert.equal(box.desired.view?.links, before?.links);
+  assert.equal(box.desired.view?.vips.vips[0], before?.vips.vips[0]);
+  assert.equal(box.runner.decisions, decisions);
+});
+
+test('a heartbeat fits into one packet, however many Pods the node runs', async (t) => {
   const loopback = await Loopback.make();
   t.after(() => loopback.close());
   const partner = await loopback.partner('n2', 2);
