@@ -2,7 +2,15 @@
  * Encodes and decodes messages. They are JSON, so that people can read a capture. Datagrams of another wire version are
  * ignored.
  */
-import { type Claim, type Message, mostResults, type ProbeResult, probeOutcomes, wireVersion } from './messages.ts';
+import {
+  type Claim,
+  type Message,
+  mostResults,
+  type Part,
+  type ProbeResult,
+  probeOutcomes,
+  wireVersion,
+} from './messages.ts';
 
 /** The text of a message. */
 export function encodeMessage(message: Message): string {
@@ -65,7 +73,7 @@ function isEnvelope({ from, to, sequence, total }: Fields): boolean {
   return isIncarnation(from) && isIncarnation(to) && isText(to.newest) && isCount(sequence) && isDigest;
 }
 
-function isHeartbeat({ ages, links, heard, state, rules, wantsClaims, nextMs }: Fields): boolean {
+function isHeartbeat({ ages, links, linksPart, heard, state, rules, wantsClaims, nextMs }: Fields): boolean {
   return (
     isCount(rules) &&
     isNumber(nextMs) &&
@@ -75,16 +83,22 @@ function isHeartbeat({ ages, links, heard, state, rules, wantsClaims, nextMs }: 
     isNumber(ages.loop) &&
     isNumber(ages.worker) &&
     isListOf(links, isLink) &&
+    (linksPart === undefined || (isPart(linksPart) && (linksPart as Part).parts <= mostLinkParts)) &&
     isListOf(heard, (item) => Array.isArray(item) && isText(item[0]) && isNumber(item[1]))
   );
 }
 
+/** More parts than any node has links. */
+const mostLinkParts = 1_000;
+
 const states: ReadonlySet<unknown> = new Set(['Listening', 'Serving', 'Restarting', 'Draining']);
 
 function isClaimDelta({ claims, dropped, fullSync }: Fields): boolean {
-  const isPart = (value: unknown) =>
-    isRecord(value) && isCount(value.list) && isCount(value.part) && isCount(value.parts);
   return isListOf(claims, isPacked) && isListOf(dropped, isText) && (fullSync === undefined || isPart(fullSync));
+}
+
+function isPart(value: unknown): boolean {
+  return isRecord(value) && isCount(value.list) && isCount(value.part) && isCount(value.parts);
 }
 
 function isPacked(value: unknown): boolean {

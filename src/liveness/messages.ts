@@ -3,6 +3,9 @@
 /** The version of the datagram format. A speaker drops datagrams of another version. */
 export const wireVersion = 1;
 
+/** Bytes of the signature before each message. */
+export const signatureBytes = 32;
+
 /**
  * The version of the rules that choose holders. Heartbeats carry it; nothing depends on it while there is only one
  * version.
@@ -48,6 +51,14 @@ export interface PeerLink {
   readonly blocked?: readonly string[];
 }
 
+/** One part of a list with this number. */
+export interface Part {
+  readonly list: number;
+  /** From 0. */
+  readonly part: number;
+  readonly parts: number;
+}
+
 /** A sum over claims that differs between two lists of claims. */
 export interface ClaimsDigest {
   readonly count: number;
@@ -70,7 +81,10 @@ export interface Heartbeat {
   readonly nextMs: number;
   /** Milliseconds since the last turn of the main loop, and of the packet worker. */
   readonly ages: { readonly loop: number; readonly worker: number };
+  /** The links of the sender, or a part of them. */
   readonly links: readonly PeerLink[];
+  /** Absent: `links` are all links. A sender with many links tells them in parts; the number of the list rises with every change. */
+  readonly linksPart?: Part;
   /**
    * The nodes that send a heartbeat to the sender every 100 ms, and how many milliseconds ago it heard each of them.
    */
@@ -108,7 +122,7 @@ export interface ClaimDelta {
   /**
    * undefined: changes only. Otherwise one part of the whole list with this number. The number rises with every change.
    */
-  readonly fullSync: { readonly list: number; readonly part: number; readonly parts: number } | undefined;
+  readonly fullSync: Part | undefined;
 }
 
 /**

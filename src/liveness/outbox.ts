@@ -2,6 +2,7 @@
  * Makes the messages that a speaker sends: its heartbeats, the changes of its claims, and all claims for a peer that
  * requests them.
  */
+import { HeartbeatFit } from './heartbeat-fit.ts';
 import {
   type Claim,
   type ClaimDelta,
@@ -38,6 +39,7 @@ const requestMs = 100;
 /** The outgoing messages of one speaker. */
 export class Outbox {
   readonly #peers: Peers;
+  readonly #fit = new HeartbeatFit();
   #sequence = 0;
   #sent: ReadonlyMap<string, Claim> = new Map();
   #sentDigest: ClaimsDigest = noClaims;
@@ -54,13 +56,13 @@ export class Outbox {
     const peer = this.#peers.get(node);
     const since = peer?.heartbeat === undefined ? undefined : peer.incompleteSince;
     const isPatient = fields.state !== 'Listening' && peer !== undefined && now - peer.aliveSince > times.reclaim;
-    return {
+    return this.#fit.fitted({
       kind: 'Heartbeat',
       ...this.#envelope(node),
       ...fields,
       heard: this.#heardAt(now),
       wantsClaims: since !== undefined && now - since >= (isPatient ? requestMs : 0),
-    };
+    });
   }
 
   /** Have this node's claims changed since the last {@link takeDeltas}? */

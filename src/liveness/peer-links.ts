@@ -1,4 +1,5 @@
 /** The links that the other speakers report, and the addresses by which each speaker can be reached. */
+import { merged } from './heartbeat-fit.ts';
 import type { Heartbeat, PeerLink } from './messages.ts';
 
 /** At most this many former addresses of a peer are kept. */
@@ -14,17 +15,29 @@ interface ReportedLinks {
   readonly former: readonly string[];
 }
 
+interface LinkParts {
+  readonly incarnation: string;
+  readonly list: number;
+  readonly of: Map<number, readonly PeerLink[]>;
+}
+
 /** The newest report of each peer. */
 export class PeerLinks {
   readonly #reported = new Map<string, ReportedLinks>();
+  /** The parts of the newest list of a peer that tells its links in parts. */
+  readonly #parts = new Map<string, LinkParts>();
 
   /**
    * Processes a heartbeat. True if its links differ from those of the heartbeats before. A heartbeat that was overtaken
    * is ignored: it may have waited for the resolution of an address, and reports links as they were before.
    */
-  take({ from: { node, incarnation }, sequence, links }: Pick<Heartbeat, 'from' | 'sequence' | 'links'>): boolean {
+  take(heartbeat: Pick<Heartbeat, 'from' | 'sequence' | 'links' | 'linksPart'>): boolean {
+    const { node, incarnation } = heartbeat.from;
+    const { sequence } = heartbeat;
     const before = this.#reported.get(node);
     if (before?.incarnation === incarnation && sequence < before.sequence) return false;
+    const links = this.#allLinksBy(heartbeat);
+    if (links === undefined) return false;
     const text = JSON.stringify(links);
     const isChanged = before?.text !== text;
     const now = links.flatMap(({ addresses }) => addresses.map((address) => address.split('/')[0] ?? ''));
@@ -41,9 +54,29 @@ export class PeerLinks {
     return isChanged;
   }
 
+  /** All links of the sender; undefined while parts of the newest list are missing. Until then the list before counts. */
+  #allLinksBy({
+    from,
+    links,
+    linksPart,
+  }: Pick<Heartbeat, 'from' | 'links' | 'linksPart'>): readonly PeerLink[] | undefined {
+    const { node, incarnation } = from;
+    if (linksPart === undefined) this.#parts.delete(node);
+    if (linksPart === undefined) return links;
+    const { list, part, parts } = linksPart;
+    const known = this.#parts.get(node);
+    if (known?.incarnation === incarnation && known.list > list) return undefined;
+    const isSame = known?.incarnation === incarnation && known.list === list;
+    const of = isSame ? known.of : new Map<number, readonly PeerLink[]>();
+    this.#parts.set(node, { incarnation, list, of: of.set(part, links) });
+    const all = Array.from({ length: parts }, (_, i) => of.get(i));
+    return all.includes(undefined) ? undefined : merged(all.flatMap((one) => one ?? []));
+  }
+
   /** Forgets a peer: its hardware addresses belong to no node of the cluster any more. */
   forget(node: string): void {
     this.#reported.delete(node);
+    this.#parts.delete(node);
   }
 
   /** The links that a peer reported last; undefined before its first report. */

@@ -73,11 +73,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'an adopted address is announced without a probe: two clusters may announce the same one',
     shows: /announced although another host answers for it\s+true !== false/,
   },
-  'a heartbeat fits a packet, whatever links, addresses and blocked paths the node has': {
-    file: 'unit/liveness/sizes.test.ts',
-    fault: 'a heartbeat lists all links, their addresses and the nodes that are blocked there, without a limit',
-    shows: /a heartbeat of 2[78]\d\d bytes/,
-  },
   'no address is announced while another host answers for it, however many addresses that host has': {
     file: 'cluster/conflicts.test.ts',
     fault:

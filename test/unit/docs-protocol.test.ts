@@ -59,7 +59,7 @@ const samples = {
     kind: 'Heartbeat',
     ...envelope,
     ...{ rules: ruleVersion, state: 'Serving', nextMs: 100, ages: { loop: 0, worker: 0 }, links: [link] },
-    ...{ heard: [['n3', 10]], wantsClaims: false },
+    ...{ linksPart: { list: 1, part: 0, parts: 1 }, heard: [['n3', 10]], wantsClaims: false },
   } satisfies Required<Heartbeat>,
   Claims: {
     kind: 'Claims',
@@ -94,14 +94,14 @@ test('the page has every field of every message, and no other', () => {
   }
 });
 
-test('a message that lacks a field of the page is dropped; only fullSync may be absent', () => {
+test('a message that lacks a field of the page is dropped; only the number of a part may be absent', () => {
   for (const [kind, message] of Object.entries(samples)) {
     const whole = sent(message);
     assert.notEqual(decodeMessage(JSON.stringify(whole)), undefined, kind);
     for (const name of Object.keys(whole)) {
       const { [name]: _, ...rest } = whole;
       const isRead = decodeMessage(JSON.stringify(rest)) !== undefined;
-      assert.equal(isRead, name === 'fullSync', `${kind} without ${name}`);
+      assert.equal(isRead, name === 'fullSync' || name === 'linksPart', `${kind} without ${name}`);
     }
   }
 });

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
-import type { Message } from '../../../src/liveness/messages.ts';
+import { HeartbeatFit } from '../../../src/liveness/heartbeat-fit.ts';
+import { type Heartbeat, type Message, noClaims, type PeerLink } from '../../../src/liveness/messages.ts';
+import { PeerLinks } from '../../../src/liveness/peer-links.ts';
 import { promise } from '../../honesty/promise.ts';
 import { fc } from '../../property.ts';
 import { seed } from '../../runner/seed.ts';
@@ -22,6 +24,12 @@ const usual: Bounds = { name: 43, leavingTo: 12, peers: 100, claims: 60, links: 
 const named: Bounds = { ...usual, name: 253, leavingTo: 253 };
 /** A node with more links, which packets of some nodes do not reach. */
 const linked: Bounds = { ...usual, links: 4, addresses: 4, blocked: 5 };
+
+const heartbeat: Heartbeat = {
+  ...{ kind: 'Heartbeat', from: { node: 'n1', incarnation: '1'.repeat(16) }, sequence: 1 },
+  ...{ to: { node: 'n2', incarnation: '2'.repeat(16), newest: '2'.repeat(16) }, rules: 1, state: 'Serving' },
+  ...{ nextMs: 100, ages: { loop: 0, worker: 0 }, links: [], heard: [], total: noClaims, wantsClaims: false },
+};
 
 function bytesOf(message: Message): number {
   return Buffer.byteLength(encodeMessage(message)) + overhead;
@@ -96,7 +104,56 @@ promise('claims and results fit packets, whatever the names of the nodes are', (
   assert.ok(Math.max(Claims, ProbeReport) <= mostBytes, `claims of ${Claims} bytes, results of ${ProbeReport}`);
 });
 
-promise('a heartbeat fits a packet, whatever links, addresses and blocked paths the node has', () => {
-  const { Heartbeat } = largestOf(extremeOf(linked));
-  assert.ok(Heartbeat <= mostBytes, `a heartbeat of ${Heartbeat} bytes`);
+test('a heartbeat fits a packet, whatever links, addresses and blocked paths the node has, and whatever nodes are called', () => {
+  const many: Bounds = { ...named, links: 24, addresses: 8, blocked: 30 };
+  for (const bounds of [linked, named, { ...linked, links: 110, addresses: 1 }, { ...usual, links: 16 }, many]) {
+    fc.assert(
+      fc.property(knowledge(bounds), (known) => {
+        const { Heartbeat } = largestOf(known);
+        assert.ok(Heartbeat <= mostBytes, `a heartbeat of ${Heartbeat} bytes`);
+      }),
+      { seed: seed(), numRuns: 20, examples: [[extremeOf(bounds)]] },
+    );
+  }
+});
+
+/** The links by name, with sorted addresses and blocked nodes. */
+function factsOf(links: readonly PeerLink[] | undefined): unknown {
+  const facts = links?.map(({ name, mac, addresses, blocked = [] }) => [
+    name,
+    mac,
+    addresses.toSorted(),
+    blocked.toSorted(),
+  ]);
+  return facts?.toSorted((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1));
+}
+
+test('a peer learns all links of a node in a few heartbeats, even if some are lost, and goes by the former ones until then', () => {
+  for (const bounds of [linked, { ...linked, links: 30 }, { ...named, links: 12, addresses: 6, blocked: 3 }]) {
+    fc.assert(
+      fc.property(knowledge(bounds), knowledge(bounds), fc.nat(), (first, second, chance) => {
+        const [fit, peer] = [new HeartbeatFit(), new PeerLinks()];
+        let sequence = 0;
+        let former: unknown;
+        for (const { links } of [first, second]) {
+          const wanted = [...new Map(links.map((one) => [one.name, one])).values()];
+          for (let beat = 0; beat < 200; beat++) {
+            sequence++;
+            const told = fit.fitted({ ...heartbeat, links: wanted, sequence });
+            // Every third one is lost, without a rhythm.
+            if ((Math.imul(sequence + chance, 0x9e3779b1) >>> 8) % 3 === 0) continue;
+            peer.take(decodeMessage(encodeMessage(told)) as Heartbeat);
+            const known = factsOf(peer.of('n1'));
+            assert.ok(
+              [JSON.stringify(factsOf(wanted)), JSON.stringify(former)].includes(JSON.stringify(known)),
+              'a part counts',
+            );
+          }
+          assert.deepEqual(factsOf(peer.of('n1')), factsOf(wanted));
+          former = factsOf(wanted);
+        }
+      }),
+      { seed: seed(), numRuns: 4, endOnFailure: true },
+    );
+  }
 });
