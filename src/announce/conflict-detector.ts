@@ -12,6 +12,11 @@ export interface HeldVip {
   readonly address: Ip;
   /** It was never announced before, as far as this node knows. */
   readonly isFirst: boolean;
+  /**
+   * Berth has not announced it yet, and took it over from another program of the cluster, which may still answer for it
+   * on a node. Only a host that is no node prevents its announcement.
+   */
+  readonly isAdopted?: boolean;
   /** The links on which this node holds it. What is heard on another link is no claim to it. */
   readonly links: readonly string[];
 }
@@ -140,6 +145,7 @@ export class Conflicts {
     }
     const { state } = watched;
     if (state.kind === 'Clear' || state.kind === 'Contested') return this.#heardWhileAnnounced(watched, claim, now);
+    if (watched.vip.isAdopted === true && node !== undefined) return false;
     // Several answers to one probe count once.
     if (watched.unanswered > 0) watched.pauseMs = Math.min(2 * watched.pauseMs, retryMs.longest);
     watched.unanswered = 0;
@@ -192,7 +198,7 @@ export class Conflicts {
   }
 
   #begin(vip: HeldVip, now: number): void {
-    const state: ConflictState = vip.isFirst ? { kind: 'Probing' } : clear;
+    const state: ConflictState = vip.isFirst || vip.isAdopted === true ? { kind: 'Probing' } : clear;
     const never = Number.NEGATIVE_INFINITY;
     const watched: Watched = {
       ...{ vip, state, since: now, probedAt: never, pauseMs: firstProbes.pauseMs, unanswered: 0 },

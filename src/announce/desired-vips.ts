@@ -48,8 +48,10 @@ export interface Unwanted {
 /** A VIP, and the advertisements that select it. */
 export interface DesiredVip extends Vip {
   readonly advertisements: readonly AdvertisementView[];
-  /** Was it ever announced, according to the ledger? */
+  /** Was it ever announced, according to the ledger: by Berth, or by the program that served it before? */
   readonly wasAnnounced: boolean;
+  /** Was it announced by another program only, which may still answer for it? */
+  readonly isAdopted: boolean;
   /** Another host was found to use it, according to the ledger. */
   readonly wasTaken: boolean;
 }
@@ -140,7 +142,11 @@ function desiredFor(entry: AllocationView, { service, cover, eligible }: VipFact
   if (eligible.size === 0 && recorded === undefined) return { uid, address, reason: 'NoLocalEndpoints' };
   const serves = (node: string) => cover.serves(node, address);
   const linksOf = (node: string) => cover.linksOf(node, address);
-  const before = { wasAnnounced: wasAnnounced(entry), wasTaken: entry.conflict !== undefined };
+  const before = {
+    wasAnnounced: wasAnnounced(entry),
+    isAdopted: entry.adopted && recorded?.since === undefined,
+    wasTaken: entry.conflict !== undefined,
+  };
   return { uid, address, eligible, serves, linksOf, recorded, moveTo, advertisements, ...before };
 }
 

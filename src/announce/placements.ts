@@ -112,7 +112,8 @@ export function heldOf(placements: readonly Placement[], { vips }: DesiredVips):
     const desiredVip = desiredVipOf.get(uid);
     // With a higher term another node has announced the VIP before, even if it could not record that: no probes then.
     const isFirst = desiredVip !== undefined && !desiredVip.wasAnnounced && (term === 1 || desiredVip.wasTaken);
-    return [{ uid, address, isFirst, links }];
+    const isAdopted = desiredVip?.isAdopted === true && (term === 1 || desiredVip.wasTaken);
+    return [{ uid, address, isFirst, isAdopted, links }];
   });
 }
 

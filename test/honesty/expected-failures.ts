@@ -68,11 +68,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a host that answered for three addresses is taken for a proxy, and its answers are ignored',
     shows: /the other host answers for the fourth address, which is DataPathPending/,
   },
-  'an adopted address that another host answers for is not announced': {
-    file: 'unit/speaker/announce/heard.test.ts',
-    fault: 'an adopted address is announced without a probe: two clusters may announce the same one',
-    shows: /announced although another host answers for it\s+true !== false/,
-  },
   'no address is announced while another host answers for it, however many addresses that host has': {
     file: 'cluster/conflicts.test.ts',
     fault:

@@ -27,7 +27,7 @@ function isFirst({ term, wasAnnounced = false, wasTaken = false }: Case): boolea
       recorded: undefined,
       moveTo: undefined,
     },
-    ...{ advertisements: [advertisement()], wasAnnounced, wasTaken },
+    ...{ advertisements: [advertisement()], wasAnnounced, isAdopted: false, wasTaken },
   };
   return heldOf([placement], { vips: [desiredVip], unwanted: [] })[0]?.isFirst;
 }

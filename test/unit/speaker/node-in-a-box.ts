@@ -134,6 +134,8 @@ export class NodeInABox {
   /** The last state of the links that was applied. */
   applied: readonly LinkVips[] = [];
   links: readonly Link[];
+  /** Nodes by hardware addresses that are on record. */
+  readonly macsOfNodes = new Map<string, string>();
   readonly #transport: PeerTransport;
   readonly #reporter: StatusReporter;
   readonly #announcer = {
@@ -160,7 +162,10 @@ export class NodeInABox {
     const monitor = { links: () => this.links };
     const desired = new DesiredState({ informers, monitor, runner, blockedOn, options });
     const verifier = new Verifier({ log, nodeName: self, prober, runner });
-    const [conflicts, proxy] = [new ConflictWatch({ log, nodeOf: (mac) => runner.nodeOf(mac) }), new ProxyWatch()];
+    const [conflicts, proxy] = [
+      new ConflictWatch({ log, nodeOf: (mac) => runner.nodeOf(mac) ?? this.macsOfNodes.get(mac) }),
+      new ProxyWatch(),
+    ];
     const announcer = this.#announcer;
     const announcing = {
       informers,

@@ -69,10 +69,21 @@ promise('a host that answers for four addresses of a pool is not taken for a pro
   assert.equal(reason, 'AddressTaken', `the other host answers for the fourth address, which is ${reason}`);
 });
 
-promise('an adopted address that another host answers for is not announced', (t) => {
+test('an adopted address that another host answers for is not announced', (t) => {
   const one = boxOf(t, { ...shown(vip, { adopted: true }), ...alone });
   claimRepeatedly(one, [vip]);
   assert.equal(one.box.announces(), false, 'announced although another host answers for it');
+});
+
+test('an adopted address is announced while another program still answers for it on a node, and after 300 ms without any answer', (t) => {
+  const [adopted, answers] = [shown(vip, { adopted: true }), { ...eth0, mac: '02:00:00:00:00:02' }];
+  const objects = { ...adopted, ...alone };
+  const one = boxOf(t, objects);
+  one.box.macsOfNodes.set(answers.mac, 'n2');
+  one.time.run(250, () => one.box.hear(vip, answers.mac, 'eth0'));
+  assert.equal(one.box.announces(), false, 'it is probed first');
+  one.time.run(200, () => one.box.hear(vip, answers.mac, 'eth0'));
+  assert.equal(one.box.announces(), true);
 });
 
 test("a node's own frame that arrives on its second link is no claim of another host", (t) => {

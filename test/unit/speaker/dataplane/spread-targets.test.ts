@@ -26,7 +26,7 @@ function desiredVip(address: Ip, facts: Partial<DesiredVip> = {}): DesiredVip {
       linksOf: () => ['eth0'],
       recorded: undefined,
     },
-    ...{ advertisements: [advertisement('x')], wasAnnounced: true, wasTaken: false },
+    ...{ advertisements: [advertisement('x')], wasAnnounced: true, isAdopted: false, wasTaken: false },
     ...facts,
   };
 }

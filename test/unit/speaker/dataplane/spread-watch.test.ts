@@ -27,7 +27,7 @@ function desiredVip(distribution: 'Spread' | 'Single'): DesiredVip {
   return {
     ...{ uid: 'u', address: vip, eligible: all, serves: () => true, linksOf: () => ['eth0'], recorded: undefined },
     advertisements: [parseAdvertisement({ metadata, spec: { distribution } } as never)],
-    ...{ wasAnnounced: true, wasTaken: false },
+    ...{ wasAnnounced: true, isAdopted: false, wasTaken: false },
   };
 }
 
