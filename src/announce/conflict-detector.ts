@@ -5,6 +5,7 @@
  * never probed first, since clients depend on it. Pure: the time is an argument, in milliseconds on a monotonic clock.
  */
 import type { Ip } from '../addr/ip.ts';
+import type { HostKind } from './proxies.ts';
 
 /** A VIP that this node holds. */
 export interface HeldVip {
@@ -23,10 +24,12 @@ export interface HeldVip {
 
 /** A host claims an address, by a frame that arrived on a link; `node` is set if it is a node of the cluster. */
 interface Claim {
-  readonly address: string;
+  readonly address: Ip;
   readonly mac: string;
   readonly link: string;
   readonly node: string | undefined;
+  /** What the host is: the claims of a proxy are ignored, those of an unknown host wait. */
+  readonly kind: HostKind;
 }
 
 /** Whether another host uses a VIP. `proxy` is a host that answers for it because it answers for any address. */
@@ -66,6 +69,8 @@ interface Watched {
   /** When another node of the cluster claimed the VIP, if it was not corrected since. */
   strayAt: number | undefined;
   proxy: string | undefined;
+  /** The last claim of a host of which it is not known whether it is a proxy. */
+  pending: Claim | undefined;
 }
 
 const firstProbes = { count: 3, pauseMs: 100 } as const;
@@ -100,13 +105,11 @@ const clear: ConflictState = { kind: 'Clear' };
 export class Conflicts {
   readonly #watched = new Map<string, Watched>();
   readonly #byAddress = new Map<string, Watched>();
-  #proxies: ReadonlySet<string> = new Set();
   #hasChanged = false;
   #pausedUntil = Number.NEGATIVE_INFINITY;
 
-  /** Replaces the VIPs that this node holds, and the hosts that answer for any address ({@link proxiesOf}). */
-  observe(held: readonly HeldVip[], proxies: ReadonlySet<string>, now: number): void {
-    this.#proxies = proxies;
+  /** Replaces the VIPs that this node holds. */
+  observe(held: readonly HeldVip[], now: number): void {
     const uids = new Set(held.map(({ uid }) => uid));
     for (const [uid, { vip }] of this.#watched) {
       if (uids.has(uid)) continue;
@@ -117,10 +120,6 @@ export class Conflicts {
       const known = this.#watched.get(vip.uid);
       if (known) known.vip = vip;
       else this.#begin(vip, now);
-    }
-    for (const watched of this.#watched.values()) {
-      const { state } = watched;
-      if (state.kind === 'Taken' && proxies.has(state.mac)) this.#set(watched, { kind: 'Clear', proxy: state.mac });
     }
   }
 
@@ -139,13 +138,17 @@ export class Conflicts {
     const { address, mac, link, node } = claim;
     const watched = this.#byAddress.get(address);
     if (watched === undefined || !watched.vip.links.includes(link)) return false;
-    if (this.#proxies.has(mac)) {
-      watched.proxy = mac;
+    const { state } = watched;
+    const isAnnounced = state.kind === 'Clear' || state.kind === 'Contested';
+    if (claim.kind === 'Proxy') watched.proxy = mac;
+    if (claim.kind === 'Proxy' || (watched.vip.isAdopted === true && node !== undefined && !isAnnounced)) return false;
+    // A node that has moved back, or stood still, must be corrected soon.
+    if (claim.kind === 'Unknown' && (node === undefined || !isAnnounced)) {
+      watched.pending = claim;
+      watched.unanswered = 0;
       return false;
     }
-    const { state } = watched;
-    if (state.kind === 'Clear' || state.kind === 'Contested') return this.#heardWhileAnnounced(watched, claim, now);
-    if (watched.vip.isAdopted === true && node !== undefined) return false;
+    if (isAnnounced) return this.#heardWhileAnnounced(watched, claim, now);
     // Several answers to one probe count once.
     if (watched.unanswered > 0) watched.pauseMs = Math.min(2 * watched.pauseMs, retryMs.longest);
     watched.unanswered = 0;
@@ -154,6 +157,25 @@ export class Conflicts {
     this.#set(watched, node === undefined ? { kind: 'Taken', mac } : { kind: 'OtherProgram', mac, node });
     if (state.kind === 'Probing') watched.pauseMs = retryMs.first;
     return true;
+  }
+
+  /** The last probe for a VIP could not be sent: that no host answers it proves nothing. */
+  unsent(uid: string): void {
+    const watched = this.#watched.get(uid);
+    if (watched) watched.unanswered = Math.max(0, watched.unanswered - 1);
+  }
+
+  /** Decides about the claims of hosts that were unknown. True if a turn is due. */
+  settle(kindOf: (claim: Claim) => HostKind, now: number): boolean {
+    let isDue = false;
+    for (const watched of this.#watched.values()) {
+      const { pending } = watched;
+      const kind = pending && kindOf(pending);
+      if (pending === undefined || kind === undefined || kind === 'Unknown') continue;
+      watched.pending = undefined;
+      if (this.heard({ ...pending, kind }, now)) isDue = true;
+    }
+    return isDue;
   }
 
   /**
@@ -202,7 +224,7 @@ export class Conflicts {
     const never = Number.NEGATIVE_INFINITY;
     const watched: Watched = {
       ...{ vip, state, since: now, probedAt: never, pauseMs: firstProbes.pauseMs, unanswered: 0 },
-      ...{ foreign: undefined, defendedAt: never, strayAt: undefined, proxy: undefined },
+      ...{ foreign: undefined, defendedAt: never, strayAt: undefined, proxy: undefined, pending: undefined },
     };
     this.#watched.set(vip.uid, watched);
     this.#byAddress.set(vip.address, watched);
@@ -234,22 +256,6 @@ export class Conflicts {
     watched.strayAt = undefined;
     this.#hasChanged = true;
   }
-}
-
-/**
- * Hosts that answer for any address (proxy ARP, RFC 1027): those that answered for at least three different addresses,
- * none of which was ever announced. Their claims to VIPs are ignored.
- */
-export function proxiesOf(
-  conflicts: Iterable<{ readonly address: Ip; readonly mac: string | undefined }>,
-): ReadonlySet<string> {
-  const addresses = new Map<string, Set<Ip>>();
-  for (const { address, mac } of conflicts) {
-    if (mac === undefined) continue;
-    const known = addresses.get(mac) ?? new Set();
-    addresses.set(mac, known.add(address));
-  }
-  return new Set([...addresses].filter(([, { size }]) => size >= 3).map(([mac]) => mac));
 }
 
 function isDue(watched: Watched, now: number): boolean {

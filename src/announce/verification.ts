@@ -19,6 +19,13 @@ interface VerificationTurn {
   readonly nextAt: number | undefined;
 }
 
+/** A host answers for an address, by a frame that arrived on a link. */
+interface Answer {
+  readonly address: string;
+  readonly mac: string;
+  readonly link: string;
+}
+
 interface Probe {
   step: 'Neighbor' | 'Port';
   /** When the step began. */
@@ -103,8 +110,14 @@ export class Verification {
     }
   }
 
+  /** Is this an answer to a probe, of a host that is not the holder? */
+  isOther({ address, mac, link }: Answer): boolean {
+    const watch = this.#byAddress.get(address);
+    return watch?.probe !== undefined && watch.target.link === link && !watch.target.macs.includes(mac);
+  }
+
   /** A host answered for an address. It counts on the link that was probed only. */
-  heard({ address, mac, link }: { readonly address: string; readonly mac: string; readonly link: string }): void {
+  heard({ address, mac, link }: Answer): void {
     const watch = this.#byAddress.get(address);
     const probe = watch?.probe;
     if (watch === undefined || probe === undefined || watch.target.link !== link) return;

@@ -128,10 +128,11 @@ async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroun
     (one) => one.close(),
   );
 
-  const verifier = open.adopt(new Verifier({ log, nodeName, prober, runner }), (one) => one.close());
   const proxy = open.adopt(new ProxyWatch(), (one) => one.close());
   const nodeOf = (mac: string) => runner.nodeOf(mac) ?? recordedNodeOf(mac, informers);
   const conflicts = open.adopt(new ConflictWatch({ log, nodeOf }), (one) => one.close());
+  const { kindOf } = conflicts;
+  const verifier = open.adopt(new Verifier({ log, nodeName, prober, runner, kindOf }), (one) => one.close());
   const announcing = { informers, desired, runner, announcer, prober, conflicts, proxy, verifier, nodeName, log };
   const { spreadOf, isRefused, canServe } = dataplane;
   const reconciler = new AnnouncementReconciler({ ...announcing, canServe });

@@ -90,6 +90,7 @@ export function wireAnnouncing(parts: AnnouncingParts): void {
   runner.decided.to(reconciler.reconcile);
   runner.probed.to(verifier.receiveReport);
   conflicts.probing.to(reconciler.probeHeld);
+  conflicts.asking.to(reconciler.askProxies);
   conflicts.defending.to((vips) => announcer.repeat(vips.map(({ address }) => address)));
   conflicts.changed.to(reconciler.reconcile);
   proxy.changed.to(reconciler.reconcile);

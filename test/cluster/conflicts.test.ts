@@ -1,7 +1,6 @@
 /** Another host on the link uses addresses of a pool, before they are announced or while they are. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
 
@@ -142,7 +141,7 @@ test('a router that answers for every address counts as a proxy: a Service moves
   }
 });
 
-promise('no address is announced while another host answers for it, however many addresses that host has', async () => {
+test('no address is announced while another host answers for it, however many addresses that host has', async () => {
   for (const address of vips.slice(0, 4)) await own(address);
   await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
   await lab.apply(berth.serviceManifest('one'));

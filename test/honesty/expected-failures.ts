@@ -63,17 +63,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /claims of 5\d{3} bytes, results of 18\d\d/,
   },
   // The wire and the links
-  'a host that answers for four addresses of a pool is not taken for a proxy: none of them is announced': {
-    file: 'unit/speaker/announce/heard.test.ts',
-    fault: 'a host that answered for three addresses is taken for a proxy, and its answers are ignored',
-    shows: /the other host answers for the fourth address, which is DataPathPending/,
-  },
-  'no address is announced while another host answers for it, however many addresses that host has': {
-    file: 'cluster/conflicts.test.ts',
-    fault:
-      "a host that answers for three of the pool's addresses is taken for a proxy: the fourth address is announced as well",
-    shows: /is announced, and [0-9a-f:]{17}, a MAC of no node, answers for it/,
-  },
   // The data path
   'a speaker receives both families also with net.ipv6.bindv6only=1': {
     file: 'net/ipv4-only-sockets.test.ts',

@@ -118,7 +118,7 @@ export const speaker: readonly Mutation[] = [
   {
     id: 'proxies-verify-addresses',
     file: 'speaker/announce/verifier.ts',
-    old: 'if (this.#proxies.has(claim.mac)) return;',
+    old: "if (this.#verification.isOther(claim) && this.#options.kindOf(claim) === 'Proxy') return;",
     new: '',
     consequence: 'A router with proxy ARP makes every address look as if another host used it.',
     tests: ['unit/speaker/announce/proxy-answers.test.ts'],

@@ -84,8 +84,9 @@ const runner = new ElectionRunner({
 });
 const options = { nodeName, assumeAlive: ['n1', ...Object.keys(peers)] };
 const desired = new DesiredState({ informers, monitor, runner, blockedOn: noNodes, options });
-const verifier = new Verifier({ log, nodeName, prober, runner });
 const [conflicts, proxy] = [new ConflictWatch({ log, nodeOf: (mac) => runner.nodeOf(mac) }), new ProxyWatch()];
+const { kindOf } = conflicts;
+const verifier = new Verifier({ log, nodeName, prober, runner, kindOf });
 const announcing = { informers, desired, runner, announcer, prober, conflicts, proxy, verifier, nodeName, log };
 const reconciler = new AnnouncementReconciler(announcing);
 const writer = { record: nothing };

@@ -1,9 +1,9 @@
 /** Combines the desired VIPs, the decisions of the election and the state of this node's links into placements, and has the announcer apply them. */
-import { familyOf } from '../../addr/ip.ts';
-import { type HeldVip, proxiesOf } from '../../announce/conflict-detector.ts';
+import { familyOf, type Ip } from '../../addr/ip.ts';
+import type { HeldVip } from '../../announce/conflict-detector.ts';
 import { heldOf, type Placement, Placer, withheld, withheldUnserved } from '../../announce/placements.ts';
+import { impossibleOn, type ProxyQuestion } from '../../announce/proxies.ts';
 import { unusableReason } from '../../announce/usable-link.ts';
-import type { AllocationView } from '../../api/allocation.ts';
 import type { Link } from '../../linux/links.ts';
 import type { LinkVips } from '../../linux/worker/responder-thread.ts';
 import { isSameList } from '../../memo/memo.ts';
@@ -16,18 +16,16 @@ import type { Announcer } from './announcer.ts';
 import type { ConflictWatch } from './conflict-watch.ts';
 import type { NeighborProber } from './neighbor-prober.ts';
 import type { ProxyWatch } from './proxy-watch.ts';
-import type { Verifier } from './verifier.ts';
 
 /** The parts that the reconciler works with. */
 interface AnnouncementReconcilerParts {
-  readonly informers: Pick<Informers, 'allocations' | 'nodes'>;
+  readonly informers: Pick<Informers, 'nodes'>;
   readonly desired: Pick<DesiredState, 'view'>;
   readonly runner: Pick<ElectionRunner, 'decisions' | 'linksOf'>;
   readonly announcer: Pick<Announcer, 'apply'>;
   readonly prober: Pick<NeighborProber, 'probeOn'>;
   readonly conflicts: ConflictWatch;
   readonly proxy: ProxyWatch;
-  readonly verifier: Pick<Verifier, 'ignore'>;
   /** Could the rules of this node serve a VIP? Absent: no rules are wanted. */
   readonly canServe?: (vip: Ip) => boolean;
   readonly nodeName: string;
@@ -53,18 +51,16 @@ export class AnnouncementReconciler {
 
   /** Decides all placements again, after a change that they depend on. Does nothing before the cluster is known. */
   reconcile = (): void => {
-    const { informers, desired, runner, announcer, conflicts, proxy, verifier, canServe } = this.#parts;
+    const { informers, desired, runner, announcer, conflicts, proxy, canServe } = this.#parts;
     const { nodeName: self, log } = this.#parts;
     const view = desired.view;
     if (view === undefined) return;
     const { vips, links } = view;
     const node = informers.nodes.store.values().find(({ name }) => name === self);
     this.#elected = this.#placer.place(vips, runner.decisions, { self, labels: node?.labels ?? {}, links });
-    const proxies = proxiesIn(informers.allocations.store.values());
     const held = heldOf(this.#elected, vips);
-    conflicts.observe(held, proxies);
+    conflicts.observe(held);
     proxy.observe(held);
-    verifier.ignore(proxies);
     const before = this.#placements;
     const announceable = withheld(
       this.#elected,
@@ -85,12 +81,24 @@ export class AnnouncementReconciler {
 
   /** Probes these VIPs on the links on which this node holds them. */
   probeHeld = (vips: readonly HeldVip[]): void => {
-    const { desired, prober } = this.#parts;
+    const { desired, prober, conflicts } = this.#parts;
     const placements = new Map(this.#elected.map((placement) => [placement.uid, placement]));
     for (const { uid, address } of vips) {
       const placement = placements.get(uid);
       const names = placement?.kind === 'Announce' ? placement.links : [];
-      for (const link of desired.view?.links ?? []) if (names.includes(link.name)) prober.probeOn(link, address);
+      const links = desired.view?.links.filter(({ name }) => names.includes(name)) ?? [];
+      const sent = links.filter((link) => prober.probeOn(link, address));
+      if (sent.length < links.length || links.length === 0) conflicts.unsent(uid);
+    }
+  };
+
+  /** Asks all hosts of these links for an address that no host can have. */
+  askProxies = (questions: readonly ProxyQuestion[]): void => {
+    const { desired, prober } = this.#parts;
+    for (const { link: name, family } of questions) {
+      const link = desired.view?.links.find((one) => one.name === name);
+      const address = link && impossibleOn(family, link.addresses);
+      if (link && address) prober.probeOn(link, address);
     }
   };
 
@@ -124,11 +132,4 @@ function byLink(
       }),
     listens: [...new Set(placed.map(({ vip }) => familyOf(vip)))],
   }));
-}
-
-/** The hardware addresses of hosts that answer for any address, by the conflicts and quarantines of all VIPs. */
-function proxiesIn(entries: readonly AllocationView[]): ReadonlySet<string> {
-  return proxiesOf(
-    entries.map(({ address, conflict, quarantine }) => ({ address, mac: conflict?.mac ?? quarantine?.mac })),
-  );
 }

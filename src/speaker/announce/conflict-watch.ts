@@ -1,5 +1,6 @@
 /** Detects other hosts that use this node's VIPs: runs the conflict detector on the real clock. */
 import { type ConflictState, Conflicts, type HeldVip } from '../../announce/conflict-detector.ts';
+import { type HostKind, Proxies, type ProxyQuestion } from '../../announce/proxies.ts';
 import type { HeardClaim } from '../../linux/worker/responder-messages.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -15,22 +16,30 @@ interface ConflictWatchOptions {
 export class ConflictWatch {
   /** These VIPs must be probed. */
   readonly probing = new Emitter<[vips: readonly HeldVip[]]>();
+  /** All hosts of a link must be asked for an address that no host can have: only proxies answer. */
+  readonly asking = new Emitter<[questions: readonly ProxyQuestion[]]>();
   /** These VIPs must be announced again. */
   readonly defending = new Emitter<[vips: readonly HeldVip[]]>();
   /** The state of a VIP has changed, but not by a call of `observe`. */
   readonly changed = new Emitter();
   readonly #options: ConflictWatchOptions;
   readonly #conflicts = new Conflicts();
+  readonly #proxies = new Proxies();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ConflictWatchOptions) {
     this.#options = options;
   }
 
-  /** Sets the VIPs that are held, and the hosts that answer for any address. Updates all states before it returns. */
-  observe(held: readonly HeldVip[], proxies: ReadonlySet<string>): void {
-    this.#conflicts.observe(held, proxies, performance.now());
+  /** Sets the VIPs that are held. Updates all states before it returns. */
+  observe(held: readonly HeldVip[]): void {
+    this.#conflicts.observe(held, performance.now());
     this.#step(false);
+  }
+
+  /** The last probe for a VIP could not be sent. */
+  unsent(uid: string): void {
+    this.#conflicts.unsent(uid);
   }
 
   /** The conflict state of a VIP. */
@@ -41,10 +50,23 @@ export class ConflictWatch {
   /** A host claims an address. */
   heard = (claim: HeardClaim): void => {
     const { address, mac, link } = claim;
+    const now = performance.now();
+    if (this.#proxies.isImpossible(address)) {
+      if (this.#proxies.heard(claim, address, now)) this.#step(true);
+      return;
+    }
     // Most frames on a link are about other addresses, and to find the node by its hardware address takes time.
     if (!this.#conflicts.isWatched(address, link)) return;
-    const node = this.#options.nodeOf(mac);
-    if (this.#conflicts.heard({ ...claim, node }, performance.now())) this.#step(true);
+    const kind = this.#proxies.kindOf(claim, address, now);
+    const isDue = this.#conflicts.heard({ ...claim, kind, node: this.#options.nodeOf(mac) }, now);
+    if (isDue || kind === 'Unknown') this.#step(true);
+  };
+
+  /** Whether the host that claims an address is a proxy. If that is not known, it is asked. */
+  kindOf = (claim: HeardClaim): HostKind => {
+    const kind = this.#proxies.kindOf(claim, claim.address, performance.now());
+    if (kind === 'Unknown') this.#step(true);
+    return kind;
   };
 
   /** Ends the watch. */
@@ -55,13 +77,17 @@ export class ConflictWatch {
   #step = (emits: boolean): void => {
     clearTimeout(this.#timer);
     const now = performance.now();
-    const { probes, defend, hasChanged, nextAt } = this.#conflicts.turn(now);
+    const proxies = this.#proxies.turn(now);
+    this.#conflicts.settle((claim) => this.#proxies.kindOf(claim, claim.address, now), now);
+    const { probes, defend, hasChanged, nextAt: dueAt } = this.#conflicts.turn(now);
+    const nextAt = Math.min(proxies.nextAt, dueAt ?? Number.POSITIVE_INFINITY);
+    if (proxies.ask.length > 0) this.asking.emit(proxies.ask);
     if (probes.length > 0) this.probing.emit(probes);
     for (const { address: vip, uid } of defend) {
       this.#options.log.warn({ vip, ...this.stateOf(uid) }, 'another host claims a VIP: announcing it again');
     }
     if (defend.length > 0) this.defending.emit(defend);
-    if (nextAt !== undefined) this.#timer = setTimeout(() => this.#step(true), Math.max(1, nextAt - now));
+    if (Number.isFinite(nextAt)) this.#timer = setTimeout(() => this.#step(true), Math.max(1, nextAt - now));
     if (hasChanged && emits) this.changed.emit();
   };
 }

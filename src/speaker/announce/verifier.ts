@@ -1,4 +1,5 @@
 /** Verifies VIPs of other nodes by probes, and keeps the results of the peers' probes for the VIPs of this node; on the real clock. */
+import type { HostKind } from '../../announce/proxies.ts';
 import { Verification } from '../../announce/verification.ts';
 import { Planner, type PlanView, type Target } from '../../announce/verification-plan.ts';
 import { VerificationResults, type VerifiedFinding, verifiedReasons } from '../../announce/verification-results.ts';
@@ -18,6 +19,8 @@ interface VerifierOptions {
   readonly nodeName: string;
   readonly prober: Pick<NeighborProber, 'probeOn'>;
   readonly runner: Pick<ElectionRunner, 'decisions' | 'living' | 'report'>;
+  /** Whether a host that claims an address is a proxy. */
+  readonly kindOf: (claim: HeardClaim) => HostKind;
 }
 
 /** The state of the cluster and of the links. */
@@ -38,7 +41,6 @@ export class Verifier {
   readonly #results = new VerificationResults();
   readonly #synProber: SynProber;
   #view: VerifierView | undefined;
-  #proxies: ReadonlySet<string> = new Set();
   /** The facts that the current plan was made from. */
   #planned: readonly unknown[] = [];
   #planTimer: NodeJS.Timeout | undefined;
@@ -67,14 +69,10 @@ export class Verifier {
   /** The election has made new decisions. */
   decided = (): void => this.#planIn(planMs.soon);
 
-  /** Sets the hosts that answer for any address: their answers prove nothing. */
-  ignore(proxies: ReadonlySet<string>): void {
-    this.#proxies = proxies;
-  }
-
   /** A host claims an address. */
   heard = (claim: HeardClaim): void => {
-    if (this.#proxies.has(claim.mac)) return;
+    // The answers of a proxy prove nothing. A first failure is not reported: by the second one the host is known.
+    if (this.#verification.isOther(claim) && this.#options.kindOf(claim) === 'Proxy') return;
     this.#verification.heard(claim);
     this.#step();
   };

@@ -2,22 +2,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { type ConflictState, Conflicts, type HeldVip, proxiesOf } from '../../../src/announce/conflict-detector.ts';
+import { type ConflictState, Conflicts, type HeldVip } from '../../../src/announce/conflict-detector.ts';
 
 const address = '192.0.2.1' as Ip;
 const link = 'eth0';
 const first: HeldVip = { uid: 'u', address, isFirst: true, links: [link] };
 const known: HeldVip = { ...first, isFirst: false };
-const stranger = { address, mac: '02:00:00:00:00:99', link, node: undefined };
-const peer = { address, mac: '02:00:00:00:00:02', link, node: 'n2' };
-const noProxies: ReadonlySet<string> = new Set();
+const stranger = { address, mac: '02:00:00:00:00:99', link, kind: 'Other' as const, node: undefined };
+const peer = { address, mac: '02:00:00:00:00:02', link, kind: 'Other' as const, node: 'n2' };
+
+type Claim = Parameters<Conflicts['heard']>[0];
 
 /** A link on which a host answers probes while `claim` is set. */
 class Wire {
   readonly conflicts = new Conflicts();
   readonly asked: number[] = [];
   readonly defended: number[] = [];
-  claim: typeof stranger | typeof peer | undefined;
+  claim: Claim | undefined;
   now = 0;
 
   /** Lets time pass. Every turn runs at the time that the detector requested. */
@@ -40,10 +41,10 @@ class Wire {
   }
 }
 
-function wireWith(vip: HeldVip, claim?: typeof stranger | typeof peer): Wire {
+function wireWith(vip: HeldVip, claim?: Claim): Wire {
   const wire = new Wire();
   wire.claim = claim;
-  wire.conflicts.observe([vip], noProxies, 0);
+  wire.conflicts.observe([vip], 0);
   return wire;
 }
 
@@ -129,39 +130,52 @@ test('a VIP that another node has taken over is not defended', () => {
   const wire = wireWith(known);
   wire.conflicts.heard(peer, wire.now);
   wire.run(100);
-  wire.conflicts.observe([], noProxies, wire.now);
+  wire.conflicts.observe([], wire.now);
   wire.run(5_000);
   assert.deepEqual(wire.defended, []);
 });
 
-test('a host that answered for two addresses is no proxy: it may have both', () => {
-  const { mac } = stranger;
-  const entries = ['192.0.2.1', '192.0.2.2', '192.0.2.2'].map((text) => ({ address: text as Ip, mac }));
-  assert.deepEqual(proxiesOf(entries), new Set());
+test('the claims of a proxy are ignored, before the announcement and during it', () => {
+  const proxy = { ...stranger, kind: 'Proxy' as const };
+  assert.deepEqual(wireWith(first, proxy).run(301), { kind: 'Clear', proxy: stranger.mac });
+  const wire = wireWith(known);
+  wire.conflicts.heard(proxy, 0);
+  assert.equal(wire.run(1_000).kind, 'Clear');
+  assert.equal(wireWith(first, { ...proxy, kind: 'Other' }).run(301).kind, 'Taken');
 });
 
-test('answers of a proxy are ignored as soon as it is known', () => {
-  const proxies = new Set([stranger.mac]);
-  const wire = wireWith(first, stranger);
-  assert.equal(wire.run(1).kind, 'Taken');
-  wire.conflicts.observe([first], proxies, wire.now);
-  assert.deepEqual(wire.run(1), { kind: 'Clear', proxy: stranger.mac });
-  const later = new Wire();
-  later.claim = stranger;
-  later.conflicts.observe([first], proxies, 0);
-  assert.equal(later.run(301).kind, 'Clear');
-  const another = new Wire();
-  another.claim = { ...stranger, mac: '02:00:00:00:00:98' };
-  another.conflicts.observe([first], proxies, 0);
-  assert.equal(another.run(301).kind, 'Taken', 'another host is no proxy');
+test('a VIP waits until it is known whether the host that answers is a proxy', () => {
+  for (const [kind, expected] of [
+    ['Other', 'Taken'],
+    ['Proxy', 'Clear'],
+  ] as const) {
+    const wire = wireWith(first, { ...stranger, kind: 'Unknown' });
+    assert.equal(wire.run(5_000).kind, 'Probing');
+    wire.claim = { ...stranger, kind };
+    wire.conflicts.settle(() => kind, wire.now);
+    assert.equal(wire.run(400).kind, expected);
+  }
+});
+
+test('a single claim to an announced VIP is reported once its host is known, and never if that is a proxy', () => {
+  for (const [kind, expected] of [
+    ['Other', 'Contested'],
+    ['Proxy', 'Clear'],
+  ] as const) {
+    const wire = wireWith(known);
+    wire.conflicts.heard({ ...stranger, kind: 'Unknown' }, wire.now);
+    assert.equal(wire.run(300).kind, 'Clear');
+    wire.conflicts.settle(() => kind, wire.now);
+    assert.equal(wire.run(10).kind, expected);
+  }
 });
 
 test('a VIP that is no longer held is forgotten, and probed again when it comes back', () => {
   const wire = wireWith(first, stranger);
   wire.run(1_000);
-  wire.conflicts.observe([], noProxies, wire.now);
+  wire.conflicts.observe([], wire.now);
   assert.equal(wire.run(1_000).kind, 'Clear');
-  wire.conflicts.observe([first], noProxies, wire.now);
+  wire.conflicts.observe([first], wire.now);
   assert.equal(wire.conflicts.stateOf('u').kind, 'Probing');
 });
 
@@ -173,7 +187,7 @@ test('thousands of VIPs are probed at no more than 500 a second, and each gets i
     isFirst: true,
     links: [link],
   }));
-  conflicts.observe(vips, noProxies, 0);
+  conflicts.observe(vips, 0);
   const perSecond = new Map<number, number>();
   let now = 0;
   for (let turns = 0; turns < 10_000; turns++) {

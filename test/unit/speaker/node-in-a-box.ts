@@ -123,6 +123,8 @@ export class VirtualTime {
   }
 }
 
+const nothing = () => undefined;
+
 /** The address on which the box hears other speakers. By default it opens no socket. */
 export type BoxTransport = Pick<PeerTransportOptions, 'port' | 'keyFile' | 'address'>;
 
@@ -134,6 +136,8 @@ export class NodeInABox {
   /** The last state of the links that was applied. */
   applied: readonly LinkVips[] = [];
   links: readonly Link[];
+  /** The links accept frames. */
+  canSend = true;
   /** Nodes by hardware addresses that are on record. */
   readonly macsOfNodes = new Map<string, string>();
   readonly #transport: PeerTransport;
@@ -151,21 +155,25 @@ export class NodeInABox {
     this.informers = informersOf(objects);
     const { informers } = this;
     const log = createLogger('speaker', 'silent');
-    const prober = new NeighborProber(log);
+    const prober = new NeighborProber(log, () => {
+      if (!this.canSend) throw new Error('no such link');
+      return { send: () => 'Sent', close: nothing };
+    });
     const transport = new PeerTransport({ log, ...on });
     const runner = new ElectionRunner({
       ...{ node: self, incarnation: newIncarnation(), claims: [], workerAgeMs: () => 0 },
       ports: { clock: systemClock, send: transport.send, probe: prober.probe },
     });
-    const [blockedOn, nothing] = [() => [], () => undefined];
+    const blockedOn = () => [];
     const options = { nodeName: self, assumeAlive: informers.nodes.store.values().map(({ name }) => name) };
     const monitor = { links: () => this.links };
     const desired = new DesiredState({ informers, monitor, runner, blockedOn, options });
-    const verifier = new Verifier({ log, nodeName: self, prober, runner });
     const [conflicts, proxy] = [
       new ConflictWatch({ log, nodeOf: (mac) => runner.nodeOf(mac) ?? this.macsOfNodes.get(mac) }),
       new ProxyWatch(),
     ];
+    const { kindOf } = conflicts;
+    const verifier = new Verifier({ log, nodeName: self, prober, runner, kindOf });
     const announcer = this.#announcer;
     const announcing = {
       informers,

@@ -6,7 +6,6 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
 import type { Link } from '../../../../src/linux/links.ts';
-import { promise } from '../../../honesty/promise.ts';
 import { advertisement, entry, node, service } from '../../fixtures.ts';
 import { announcedBy, link, NodeInABox, type Objects, self, shown, VirtualTime, vip } from '../node-in-a-box.ts';
 
@@ -57,7 +56,7 @@ test("a frame on a link other than the VIP's own is no claim to the VIP", (t) =>
   assert.notEqual(one.box.status()?.reason, 'AddressTaken', 'taken because of a frame of a Pod on its own link');
 });
 
-promise('a host that answers for four addresses of a pool is not taken for a proxy: none of them is announced', (t) => {
+test('a host that answers for four addresses of a pool is not taken for a proxy: none of them is announced', (t) => {
   const gone = service('gone');
   const quarantined = ['192.0.2.201', '192.0.2.202', '192.0.2.203'].map((address) =>
     entry(address, gone, { services: [], reservedUntil: 1, conflict: { mac: stranger } }),
@@ -73,6 +72,16 @@ test('an adopted address that another host answers for is not announced', (t) =>
   const one = boxOf(t, { ...shown(vip, { adopted: true }), ...alone });
   claimRepeatedly(one, [vip]);
   assert.equal(one.box.announces(), false, 'announced although another host answers for it');
+});
+
+test('a new address is not announced as long as it cannot be probed', (t) => {
+  const { time, box } = boxOf(t, { ...shown(vip, { adopted: true }), ...alone });
+  box.canSend = false;
+  time.run(3_000);
+  assert.equal(box.status()?.reason, 'ProbingFirst');
+  box.canSend = true;
+  time.run(500);
+  assert.equal(box.announces(), true);
 });
 
 test('an adopted address is announced while another program still answers for it on a node, and after 300 ms without any answer', (t) => {
@@ -116,6 +125,7 @@ test('a VIP is not taken over from a node that could not be probed', (t) => {
   const bare = link('vlan5', { addresses: [] });
   const objects = { ...shown(vip, announcedBy('n2')), advertisements: [advertisement({ interfaces: ['vlan5'] })] };
   const { time, box } = boxOf(t, objects, [bare]);
+  box.canSend = false;
   // The port of the other node is blocked: the node is not heard, but holds the VIP.
   time.run(5_000);
   assert.equal(box.announces(), false, 'taken over although no probe was sent');

@@ -32,9 +32,9 @@ async function resultWith(proxies: readonly string[]): Promise<ProbeResult | und
       },
     },
     runner: { decisions, living: ['n1', 'n2'], report: (_, { results }) => report(results) },
+    kindOf: ({ mac }) => (proxies.includes(mac) ? 'Proxy' : 'Other'),
   });
   try {
-    verifier.ignore(new Set(proxies));
     verifier.observe({
       links: [
         {

@@ -59,6 +59,7 @@ function verifierOf(self: keyof typeof other) {
       },
     },
     runner: { decisions, living: ['n1', 'n2'], report: (node, { results }) => reported.push({ node, results }) },
+    kindOf: () => 'Other',
   });
   verifier.changed.to(() => changes++);
   open.push(verifier);

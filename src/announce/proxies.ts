@@ -1,0 +1,109 @@
+/**
+ * Finds hosts that answer for any address: proxies (RFC 1027). A proxy answers for an address that no host can have, so
+ * that is asked for. A host that has many addresses is no proxy. Pure: the time is an argument, in milliseconds on a
+ * monotonic clock.
+ */
+import { type Family, familyOf, type Ip } from '../addr/ip.ts';
+import { inSubnet, type LinkAddress } from '../addr/subnet.ts';
+
+/** A host on a link. */
+interface Host {
+  readonly mac: string;
+  readonly link: string;
+}
+
+/** What is known of a host. `Unknown`: it is being asked. */
+export type HostKind = 'Unknown' | 'Proxy' | 'Other';
+
+/** A question to all hosts of a link, for an address of a family that no host can have. */
+export interface ProxyQuestion {
+  readonly link: string;
+  readonly family: Family;
+}
+
+interface Check {
+  readonly link: string;
+  readonly family: Family;
+  asked: number;
+  askedAt: number;
+  /** Known since; undefined: it is being asked. */
+  kind: HostKind;
+  knownAt: number;
+}
+
+/** Three questions in 300 ms, as before a first announcement. */
+const questions = { count: 3, pauseMs: 100 } as const;
+/** What is known is asked again after this time, when the host claims an address then. */
+const validMs = 60_000;
+
+/**
+ * Addresses that no host can have: for documentation (RFC 5737, RFC 9637, RFC 3849) and for discarding (RFC 6666). The
+ * first one counts that is in no subnet of the link, because tests and manuals use these networks, too.
+ */
+const impossible: Readonly<Record<Family, readonly Ip[]>> = {
+  IPv4: ['203.0.113.253', '198.51.100.253', '192.0.2.253'] as Ip[],
+  IPv6: ['3fff:fff:ffff::253', '100::ffff:253', '2001:db8:ffff:ffff::253'] as Ip[],
+};
+
+/** The address to ask for on a link with these addresses; undefined: there is none. */
+export function impossibleOn(family: Family, addresses: readonly LinkAddress[]): Ip | undefined {
+  return impossible[family].find((address) => !addresses.some((own) => inSubnet(address, own)));
+}
+
+const all: ReadonlySet<string> = new Set([...impossible.IPv4, ...impossible.IPv6]);
+
+/** Asks about hosts, and remembers what they are. */
+export class Proxies {
+  readonly #checks = new Map<string, Check>();
+
+  /** Is this an address that no host can have? */
+  isImpossible(address: string): boolean {
+    return all.has(address);
+  }
+
+  /** What the host is that claims an address. If that is not known, it will be asked. */
+  kindOf({ mac, link }: Host, claimed: Ip, now: number): HostKind {
+    const family = familyOf(claimed);
+    const key = `${family} ${link} ${mac}`;
+    const known = this.#checks.get(key);
+    if (known !== undefined && now - known.knownAt < validMs) return known.kind;
+    // While a proxy is asked again it counts as what it was.
+    const kind = known?.kind === 'Proxy' ? 'Proxy' : 'Unknown';
+    const never = Number.NEGATIVE_INFINITY;
+    this.#checks.set(key, { link, family, asked: 0, askedAt: never, kind, knownAt: Number.POSITIVE_INFINITY });
+    return kind;
+  }
+
+  /** A host answers for an address that no host can have. True if it was asked. */
+  heard({ mac, link }: Host, address: Ip, now: number): boolean {
+    const check = this.#checks.get(`${familyOf(address)} ${link} ${mac}`);
+    if (check === undefined) return false;
+    Object.assign(check, { kind: 'Proxy', knownAt: now } satisfies Partial<Check>);
+    return true;
+  }
+
+  /** The questions to send now, whether something has become known, and when the next turn is due. */
+  turn(now: number): { readonly ask: readonly ProxyQuestion[]; readonly isNews: boolean; readonly nextAt: number } {
+    const ask = new Map<string, ProxyQuestion>();
+    let isNews = false;
+    let nextAt = Number.POSITIVE_INFINITY;
+    for (const [key, check] of this.#checks) {
+      const { link, family } = check;
+      if (Number.isFinite(check.knownAt)) {
+        if (now - check.knownAt >= 2 * validMs) this.#checks.delete(key);
+        continue;
+      }
+      if (now - check.askedAt >= questions.pauseMs) {
+        if (check.asked >= questions.count) {
+          Object.assign(check, { kind: 'Other', knownAt: now } satisfies Partial<Check>);
+          isNews = true;
+          continue;
+        }
+        Object.assign(check, { asked: check.asked + 1, askedAt: now } satisfies Partial<Check>);
+        ask.set(`${link} ${family}`, { link, family });
+      }
+      nextAt = Math.min(nextAt, check.askedAt + questions.pauseMs);
+    }
+    return { ask: [...ask.values()], isNews, nextAt };
+  }
+}

@@ -1,0 +1,73 @@
+/** Which hosts count as proxies. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../src/addr/ip.ts';
+import { type HostKind, impossibleOn, Proxies } from '../../../src/announce/proxies.ts';
+
+const vip = '10.99.3.1' as Ip;
+const impossible = '203.0.113.253' as Ip;
+const host = { mac: '02:00:00:00:00:99', link: 'eth0' };
+
+/** What is known of a host after a time in which it answers for these addresses when it is asked. */
+class Link {
+  readonly proxies = new Proxies();
+  readonly asked: number[] = [];
+  answers = true;
+  now = 0;
+
+  kind(): HostKind {
+    return this.proxies.kindOf(host, vip, this.now);
+  }
+
+  run(ms: number): HostKind {
+    for (const end = this.now + ms; this.now <= end; this.now += 10) {
+      const { ask } = this.proxies.turn(this.now);
+      if (ask.length > 0) this.asked.push(this.now);
+      if (ask.length > 0 && this.answers) this.proxies.heard(host, impossible, this.now);
+    }
+    return this.kind();
+  }
+}
+
+test('a host that answers for an address that no host can have is a proxy', () => {
+  const link = new Link();
+  assert.equal(link.kind(), 'Unknown');
+  assert.equal(link.run(0), 'Proxy');
+});
+
+test('a host that does not is another host after three questions, however many addresses it has', () => {
+  const link = new Link();
+  link.answers = false;
+  assert.equal(link.kind(), 'Unknown');
+  assert.equal(link.run(290), 'Unknown');
+  assert.equal(link.run(30), 'Other');
+  assert.deepEqual(link.asked, [0, 100, 200]);
+});
+
+test('what is known is asked again after a minute, and a proxy counts as one meanwhile', () => {
+  const link = new Link();
+  link.kind();
+  link.run(0);
+  link.run(61_000);
+  link.answers = false;
+  assert.equal(link.kind(), 'Proxy');
+  assert.equal(link.run(290), 'Proxy');
+  assert.equal(link.run(30), 'Other');
+});
+
+test('only the link and the family that were asked count', () => {
+  const proxies = new Proxies();
+  proxies.kindOf(host, vip, 0);
+  proxies.turn(0);
+  assert.equal(proxies.heard({ ...host, link: 'cali1' }, impossible, 10), false);
+  assert.equal(proxies.heard(host, '3fff:fff:ffff::253' as Ip, 10), false);
+  assert.equal(proxies.heard(host, impossible, 10), true);
+});
+
+test('an address of the own subnet is possible: another one is asked for', () => {
+  const at = (address: string, prefix: number) => [{ address: address as Ip, prefix }];
+  assert.equal(impossibleOn('IPv4', []), impossible);
+  assert.equal(impossibleOn('IPv4', at('203.0.113.1', 24)), '198.51.100.253');
+  assert.equal(impossibleOn('IPv4', at('0.0.0.0', 0)), undefined);
+  assert.equal(impossibleOn('IPv6', at('3fff::1', 16)), '100::ffff:253');
+});
