@@ -9,7 +9,6 @@ import type { PeerStates } from '../liveness/failure-detector.ts';
 import { HeartbeatSchedule } from '../liveness/heartbeat-schedule.ts';
 import {
   type Claim,
-  type ClaimDelta,
   type Heartbeat,
   type Incarnation,
   type Message,
@@ -45,8 +44,8 @@ interface Effects {
   readonly decisions: readonly HolderDecision[];
   /** VIPs to probe on the wire now. */
   readonly holderProbes: readonly Vip[];
-  /** This node's claims have changed: send {@link HolderElector.takeDeltas} to {@link HolderElector.others} at once. */
-  readonly hasDelta: boolean;
+  /** Claims wait in the backlog of the {@link HolderElector.outbox}: begin to send them at once. */
+  readonly hasClaims: boolean;
   /** The peers that get a heartbeat now. */
   readonly heartbeats: readonly string[];
   /** VIPs that this node holds and that another live node claims too: neighbors may have heard the other node last. */
@@ -215,13 +214,14 @@ export class HolderElector {
     this.#view = view;
     if (!view.isolated) this.#answeredSince.clear();
     const { reassert } = this.#decisions.decide(view);
+    if (this.outbox.hasDelta) this.outbox.queueDeltas(this.#others);
     const holderProbes = this.#holderProbes.due(probeTargetsOf(this.#decisions, view, review), now);
     const changes = [...review.of.values()].map(({ changesAt }) => changesAt ?? Number.POSITIVE_INFINITY);
     const wireAt = Math.min(this.#holderProbes.nextAt() ?? now + times.heartbeat, this.#linkProbes.nextAt);
     return {
       decisions: this.#decisions.all,
       holderProbes,
-      hasDelta: this.outbox.hasDelta,
+      hasClaims: !this.outbox.backlog.isEmpty,
       heartbeats: this.#schedule.due(this.#others, review, now),
       reassert,
       linkProbes,
@@ -236,16 +236,6 @@ export class HolderElector {
     const nextMs = this.#schedule.promiseTo(node);
     const state = this.#state === 'Serving' ? this.#sentState : this.#state;
     return this.outbox.heartbeatFor(node, { now, state, rules: ruleVersion, ages, links: this.#links, nextMs });
-  }
-
-  /** The changes of this node's claims since the last call: the same list for all peers, with an envelope for each. */
-  takeDeltas(): readonly ((node: string) => ClaimDelta)[] {
-    return this.outbox.takeDeltas();
-  }
-
-  /** All claims of this node, for a peer that requests them. */
-  fullSync(node: string): readonly ClaimDelta[] {
-    return this.outbox.fullSync(node);
   }
 
   get #links(): readonly PeerLink[] {

@@ -16,11 +16,10 @@ import {
 export function encodeMessage(message: Message): string {
   if (message.kind === 'Heartbeat') return JSON.stringify({ version: wireVersion, ...message });
   if (message.kind === 'ProbeReport') {
-    const results = message.results.map(({ uid, term, outcome, detail }) => [uid, term, outcome, detail]);
-    return JSON.stringify({ version: wireVersion, ...message, results });
+    return JSON.stringify({ version: wireVersion, ...message, results: message.results.map(packedResult) });
   }
   // With field names in every claim, the claims of one message would not fit into a datagram.
-  return JSON.stringify({ version: wireVersion, ...message, claims: message.claims.map(packed) });
+  return JSON.stringify({ version: wireVersion, ...message, claims: message.claims.map(packedClaim) });
 }
 
 /** The message in a text; undefined if it is malformed or of another wire version. */
@@ -58,9 +57,15 @@ type PackedResult = readonly [uid: string, term: number, outcome: ProbeResult['o
 
 const flags = { isolated: 1, leaving: 2 } as const;
 
-function packed({ uid, term, isolated, leaving, leavingTo }: Claim): Packed {
+/** A claim as it stands in a datagram. */
+export function packedClaim({ uid, term, isolated, leaving, leavingTo }: Claim): Packed {
   const bits = (isolated ? flags.isolated : 0) | (leaving ? flags.leaving : 0);
   return leavingTo === undefined ? [uid, term, bits] : [uid, term, bits, leavingTo];
+}
+
+/** A result as it stands in a datagram. */
+export function packedResult({ uid, term, outcome, detail }: ProbeResult): PackedResult {
+  return [uid, term, outcome, detail];
 }
 
 function unpacked([uid, term, bits, leavingTo]: Packed): Claim {

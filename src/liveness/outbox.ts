@@ -2,6 +2,7 @@
  * Makes the messages that a speaker sends: its heartbeats, the changes of its claims, and all claims for a peer that
  * requests them.
  */
+import { Backlog } from './backlog.ts';
 import { HeartbeatFit } from './heartbeat-fit.ts';
 import {
   type Claim,
@@ -16,6 +17,7 @@ import {
   times,
 } from './messages.ts';
 import type { Peers } from './peers.ts';
+import { changePortions, listPortions, resultPortions } from './portions.ts';
 
 /** The fields of a heartbeat that its caller decides. */
 interface HeartbeatFields {
@@ -27,10 +29,6 @@ interface HeartbeatFields {
   readonly nextMs: number;
 }
 
-/** Claims, or uids of dropped claims, in one datagram of 1,400 bytes. */
-const itemsAtOnce = 15;
-/** Results of probes in one datagram: they are longer. */
-const resultsAtOnce = 12;
 /** Characters of node names in one heartbeat. */
 const namesAtOnce = 600;
 /** After this time a peer's claims are requested if they do not match its digest: often they are on their way. */
@@ -38,6 +36,8 @@ const requestMs = 100;
 
 /** The outgoing messages of one speaker. */
 export class Outbox {
+  /** Messages with claims that wait to be sent. */
+  readonly backlog = new Backlog();
   readonly #peers: Peers;
   readonly #fit = new HeartbeatFit();
   #sequence = 0;
@@ -71,14 +71,48 @@ export class Outbox {
     return count !== this.#sentDigest.count || sum !== this.#sentDigest.sum;
   }
 
-  /** The changes since then: the same list for all peers, with an envelope for each. */
-  takeDeltas(): readonly ((node: string) => ClaimDelta)[] {
+  /**
+   * The changes since then, for these nodes: the same list for all, with an envelope for each. A portion may be written
+   * later: then it contains what has not changed again, since a later portion has the rest.
+   */
+  takeDeltas(nodes: readonly string[] = this.#known): readonly ((node: string) => ClaimDelta)[] {
     const own = this.#own;
     const claims = [...own.values()].filter((claim) => !isSameClaim(claim, this.#sent.get(claim.uid)));
     const dropped = [...this.#sent.keys()].filter((uid) => !own.has(uid));
     this.#sent = new Map(own);
     this.#sentDigest = this.#digest;
-    return parts(claims, dropped).map((part) => (node) => ({ ...part, ...this.#envelope(node), fullSync: undefined }));
+    const to = this.#peers.addressOf(nodes.reduce((a, b) => (b.length > a.length ? b : a), ''));
+    return changePortions({ claims, dropped }, { from: this.#peers.self, to }).map((portion) => (node) => ({
+      kind: 'Claims',
+      ...this.#envelope(node),
+      claims: portion.claims.filter((claim) => isSameClaim(claim, this.#own.get(claim.uid))),
+      dropped: portion.dropped.filter((uid) => !this.#own.has(uid)),
+      fullSync: undefined,
+    }));
+  }
+
+  /** Puts the changes since then into the {@link backlog}, for these nodes. */
+  queueDeltas(nodes: readonly string[]): void {
+    const portions = this.takeDeltas(nodes);
+    const written = (message: ClaimDelta) => (message.claims.length + message.dropped.length > 0 ? message : undefined);
+    for (const node of nodes) {
+      this.backlog.add(
+        node,
+        portions.map((write) => () => written(write(node))),
+      );
+    }
+  }
+
+  /** Puts all claims into the {@link backlog}, for a peer that requests them. */
+  queueFullSync(node: string): void {
+    const messages = this.fullSync(node);
+    this.backlog.add(
+      node,
+      messages.map((message) => () => {
+        const claims = message.claims.filter(({ uid }) => this.#own.has(uid));
+        return { ...message, ...this.#envelope(node), claims };
+      }),
+    );
   }
 
   /**
@@ -90,21 +124,23 @@ export class Outbox {
     if (this.#list === 0 || count !== this.#listDigest.count || sum !== this.#listDigest.sum) this.#list++;
     this.#listDigest = this.#digest;
     const list = this.#list;
-    const all = parts([...this.#own.values()], []);
-    const chunks = all.length === 0 ? [{ kind: 'Claims' as const, claims: [], dropped: [] }] : all;
-    return chunks.map((chunk, part) => ({
-      ...chunk,
-      ...this.#envelope(node),
-      fullSync: { list, part, parts: chunks.length },
+    const portions = listPortions([...this.#own.values()], { from: this.#peers.self, to: this.#peers.addressOf(node) });
+    return portions.map((claims, part) => ({
+      ...{ kind: 'Claims', ...this.#envelope(node), claims, dropped: [] },
+      fullSync: { list, part, parts: portions.length },
     }));
   }
 
   /** The results of probes for VIPs that a peer holds, in as many datagrams as needed. */
   reportsFor(node: string, { results, roundMs }: Pick<ProbeReport, 'results' | 'roundMs'>): readonly ProbeReport[] {
-    return Array.from({ length: Math.ceil(results.length / resultsAtOnce) }, (_, i) => ({
-      ...{ kind: 'ProbeReport', ...this.#envelope(node), roundMs },
-      results: results.slice(i * resultsAtOnce, (i + 1) * resultsAtOnce),
+    const envelope = { from: this.#peers.self, to: this.#peers.addressOf(node), roundMs };
+    return resultPortions(results, envelope).map((portion) => ({
+      ...{ kind: 'ProbeReport', ...this.#envelope(node), roundMs, results: portion },
     }));
+  }
+
+  get #known(): readonly string[] {
+    return [...this.#peers.all()].map(({ node }) => node);
   }
 
   get #own(): ReadonlyMap<string, Claim> {
@@ -145,19 +181,4 @@ export class Outbox {
     this.#heard = { at: now, list };
     return list;
   }
-}
-
-function parts(
-  claims: readonly Claim[],
-  dropped: readonly string[],
-): readonly Pick<ClaimDelta, 'kind' | 'claims' | 'dropped'>[] {
-  const items = [...claims, ...dropped];
-  return Array.from({ length: Math.ceil(items.length / itemsAtOnce) }, (_, i) => {
-    const here = items.slice(i * itemsAtOnce, (i + 1) * itemsAtOnce);
-    return {
-      kind: 'Claims',
-      claims: here.filter((item) => typeof item !== 'string'),
-      dropped: here.filter((item) => typeof item === 'string'),
-    };
-  });
 }

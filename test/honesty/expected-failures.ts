@@ -45,24 +45,11 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the state Restarting is sent only once: a peer that misses the datagram takes the node for dead',
     shows: /seed 1: moves by a restart: \d+, at most 0/,
   },
-  'a takeover of thousands of VIPs is reported in many iterations of the event loop, with heartbeats between them': {
-    file: 'unit/speaker/election/datagrams.test.ts',
-    fault:
-      'all claims go to every peer in one iteration, before the next heartbeat: the node that has taken over looks dead',
-    shows: /80\d datagrams in one iteration/,
-  },
   'a datagram that cannot be from a speaker costs no signature': {
     file: 'unit/speaker/election/datagrams.test.ts',
     fault: 'the HMAC is computed before all cheaper checks, and Pods can reach the port',
     shows: /signatures over ten datagrams from no speaker\s+\d+ !== 0/,
   },
-  'claims and results fit packets, whatever the names of the nodes are': {
-    file: 'unit/liveness/sizes.test.ts',
-    fault:
-      'claims and results are counted per datagram, not measured: long names of nodes make them larger than a packet',
-    shows: /claims of 5\d{3} bytes, results of 18\d\d/,
-  },
-  // The wire and the links
   // The data path
   'a speaker receives both families also with net.ipv6.bindv6only=1': {
     file: 'net/ipv4-only-sockets.test.ts',

@@ -84,6 +84,14 @@ export const liveness: readonly Mutation[] = [
     tests: ['unit/liveness/claim-replica.test.ts'],
   },
   {
+    id: 'given-up-claims-are-sent-late',
+    file: 'liveness/outbox.ts',
+    old: 'const claims = message.claims.filter(({ uid }) => this.#own.has(uid));',
+    new: 'const { claims } = message;',
+    consequence: 'A long list of claims brings back a claim that was given up while the list was sent.',
+    tests: ['unit/liveness/backlog.test.ts'],
+  },
+  {
     id: 'overtaken-beat-changes-links',
     file: 'liveness/peer-links.ts',
     old: 'if (before?.incarnation === incarnation && sequence < before.sequence) return false;',

@@ -29,8 +29,8 @@ export const speaker: readonly Mutation[] = [
   },
   {
     id: 'claim-changes-are-not-sent',
-    file: 'speaker/election/election-runner.ts',
-    old: 'if (effects.hasDelta) this.#sendDeltas(elector);',
+    file: 'election/holder-elector.ts',
+    old: 'if (this.outbox.hasDelta) this.outbox.queueDeltas(this.#others);',
     new: '',
     consequence: 'The peers learn of a takeover only when they request the whole list.',
     tests: ['unit/speaker/election/election-runner.test.ts'],

@@ -47,8 +47,10 @@ export function newIncarnation(): string {
   return crypto.randomUUID().replaceAll('-', '').slice(0, 16);
 }
 
-/** The whole list of this node's claims is sent to a peer at most once in this time. */
+/** Between the end of a full sync to a peer and the next one is at least this time. */
 const fullSyncPauseMs = 200;
+/** Between two portions of claims is this time, for heartbeats and all other work. */
+const portionPauseMs = 2;
 
 /** Drives the elector. */
 export class ElectionRunner {
@@ -69,6 +71,7 @@ export class ElectionRunner {
   #elector: HolderElector | undefined;
   #next: Cancel | undefined;
   #soon: Cancel | undefined;
+  #portion: Cancel | undefined;
   #closed = false;
   #decisions: readonly HolderDecision[] = [];
   #noInboundTraffic: ReadonlySet<string> = new Set();
@@ -186,6 +189,7 @@ export class ElectionRunner {
     this.#closed = true;
     this.#next?.();
     this.#soon?.();
+    this.#portion?.();
   }
 
   get #now(): number {
@@ -198,12 +202,25 @@ export class ElectionRunner {
     for (const node of nodes) this.#send(node, elector.heartbeatFor(node, now, ages));
   }
 
+  /** While claims for the peer wait to be sent, it cannot know all of them. */
   #sendFullSync(node: string): void {
-    const now = this.#now;
-    if (now - (this.#syncedAt.get(node) ?? Number.NEGATIVE_INFINITY) < fullSyncPauseMs) return;
-    this.#syncedAt.set(node, now);
-    for (const part of this.#elector?.fullSync(node) ?? []) this.#send(node, part);
+    const { outbox } = this.#elector ?? {};
+    if (outbox === undefined || outbox.backlog.has(node)) return;
+    if (this.#now - (this.#syncedAt.get(node) ?? Number.NEGATIVE_INFINITY) < fullSyncPauseMs) return;
+    outbox.queueFullSync(node);
+    if (this.#portion === undefined) this.#sendPortion();
   }
+
+  #sendPortion = (): void => {
+    const { backlog } = this.#elector?.outbox ?? {};
+    this.#portion = undefined;
+    if (backlog === undefined || this.#closed) return;
+    for (const { node, message } of backlog.take()) {
+      this.#send(node, message);
+      if (message.fullSync) this.#syncedAt.set(node, this.#now);
+    }
+    if (!backlog.isEmpty) this.#portion = this.#options.ports.clock.after(portionPauseMs, this.#sendPortion);
+  };
 
   #send(node: string, message: Message): void {
     const isSilent = this.#now - (this.#elector?.peers.lastHeardByUs(node) ?? 0) >= times.suspect;
@@ -230,7 +247,7 @@ export class ElectionRunner {
     const effects = elector.tick(now);
     this.#decideIn(Math.max(1, effects.again - now));
     this.#tickedAt = now;
-    if (effects.hasDelta) this.#sendDeltas(elector);
+    if (effects.hasClaims && this.#portion === undefined) this.#sendPortion();
     this.#sendHeartbeats(elector, effects.heartbeats);
     this.#noteDecisions(effects.decisions);
     this.#noteNoInboundTraffic(effects.noInboundTraffic);
@@ -239,10 +256,6 @@ export class ElectionRunner {
     if (effects.reassert.length > 0) this.reasserted.emit(effects.reassert);
     // With the time of the tick: the liveness at that time is known, and is not computed again.
     this.ticked.emit(now);
-  }
-
-  #sendDeltas(elector: HolderElector): void {
-    for (const part of elector.takeDeltas()) for (const node of elector.others) this.#send(node, part(node));
   }
 
   #noteDecisions(decisions: readonly HolderDecision[]): void {

@@ -5,7 +5,6 @@ import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
 import { HeartbeatFit } from '../../../src/liveness/heartbeat-fit.ts';
 import { type Heartbeat, type Message, noClaims, type PeerLink } from '../../../src/liveness/messages.ts';
 import { PeerLinks } from '../../../src/liveness/peer-links.ts';
-import { promise } from '../../honesty/promise.ts';
 import { fc } from '../../property.ts';
 import { seed } from '../../runner/seed.ts';
 import { type Bounds, extremeOf, type Knowledge, knowledge, saidBy } from './voices.ts';
@@ -99,7 +98,7 @@ test('the usual cluster is as large as possible: its largest datagrams nearly fi
   for (const kind of kinds) assert.ok(largest[kind] > 0.93 * mostBytes, `${kind}: ${largest[kind]} bytes`);
 });
 
-promise('claims and results fit packets, whatever the names of the nodes are', () => {
+test('claims and results fit packets, whatever the names of the nodes are', () => {
   const { Claims, ProbeReport } = largestOf(extremeOf(named));
   assert.ok(Math.max(Claims, ProbeReport) <= mostBytes, `claims of ${Claims} bytes, results of ${ProbeReport}`);
 });
