@@ -12,7 +12,10 @@ import {
   wireVersion,
 } from './messages.ts';
 
-/** The text of a message. */
+/** How the text of every message of this wire version begins. */
+export const messageStart = `{"version":${wireVersion},`;
+
+/** The text of a message. It begins with {@link messageStart}. */
 export function encodeMessage(message: Message): string {
   if (message.kind === 'Heartbeat') return JSON.stringify({ version: wireVersion, ...message });
   if (message.kind === 'ProbeReport') {

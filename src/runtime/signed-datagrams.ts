@@ -5,6 +5,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
+import { DatagramGuard } from './datagram-guard.ts';
 import { Keyring } from './keyring.ts';
 
 /** The options of a socket. */
@@ -14,6 +15,10 @@ interface DatagramOptions {
   readonly address?: string | undefined;
   /** Path of the key file, which is read again every five seconds. */
   readonly keyFile: string;
+  /** Can a text of this form be one of a peer? A cheap check before that of the signature. */
+  readonly isPlausible?: (text: Buffer) => boolean;
+  /** Is this the address of a known peer? */
+  readonly isPeer?: (address: string) => boolean;
   /** Called with the text of each datagram with a valid signature, and with its source address. */
   readonly onText: (text: string, from: string) => void;
   /** Called when the key file has changed and cannot be used, once for each such change. The former keys stay in use. */
@@ -25,8 +30,10 @@ interface DatagramOptions {
 /** The datagrams since the start, by outcome. */
 interface DatagramCounters {
   received: number;
-  /** Dropped: signed with none of our keys, or too short. */
+  /** Dropped: signed with none of our keys, too short, or one of too many wrong ones from its host. */
   unsigned: number;
+  /** Dropped: not of the form that a peer sends. */
+  malformed: number;
   /** Dropped: the kernel refused it (no route, no memory), or has not sent the previous one yet. */
   notSent: number;
 }
@@ -34,7 +41,10 @@ interface DatagramCounters {
 /** An open socket. */
 export interface SignedDatagrams {
   readonly counters: Readonly<DatagramCounters>;
-  /** Signs and sends the text. A failure is counted, never thrown. A datagram that waits for one address does not delay the others. */
+  /**
+   * Signs and sends the text. A failure is counted, never thrown. A datagram that waits for one address does not delay the others. After
+   * `close` nothing is sent.
+   */
   send(text: string, addresses: readonly string[]): void;
   /** Closes the sockets, once what was sent has left them. */
   close(): Promise<void>;
@@ -48,21 +58,33 @@ export async function openDatagrams({
   port,
   address: own,
   keyFile,
+  isPlausible = () => true,
+  isPeer = () => false,
   onText,
   onBadKeys,
   onFailed,
 }: DatagramOptions): Promise<SignedDatagrams> {
   const keyring = new Keyring(await readKeys(keyFile));
-  const counters: DatagramCounters = { received: 0, unsigned: 0, notSent: 0 };
-  const socket = await bind(port, own);
-  socket.on('error', onFailed);
-  socket.on('message', (datagram, { address }) => {
-    const text = datagram.subarray(macBytes);
-    const isSigned = (key: Buffer) => isSignedBy(key, datagram);
-    const known = datagram.length > macBytes && keyring.accepted(performance.now()).some(isSigned);
-    counters[known ? 'received' : 'unsigned']++;
-    if (known) onText(text.toString(), plain(address));
-  });
+  const counters: DatagramCounters = { received: 0, unsigned: 0, malformed: 0, notSent: 0 };
+  const guard = new DatagramGuard(isPeer);
+  const outcomeOf = (datagram: Buffer, from: string, now: number): keyof DatagramCounters => {
+    if (datagram.length <= macBytes) return 'unsigned';
+    if (!isPlausible(datagram.subarray(macBytes))) return 'malformed';
+    if (!guard.admits(from, now)) return 'unsigned';
+    const isSigned = keyring.accepted(now).some((key) => isSignedBy(key, datagram));
+    guard.note(from, isSigned);
+    return isSigned ? 'received' : 'unsigned';
+  };
+  const sockets = await bind(port, own);
+  for (const socket of sockets) {
+    socket.on('error', onFailed);
+    socket.on('message', (datagram, { address }) => {
+      const from = plain(address);
+      const outcome = outcomeOf(datagram, from, performance.now());
+      counters[outcome]++;
+      if (outcome === 'received') onText(datagram.subarray(macBytes).toString(), from);
+    });
+  }
   let fault: string | undefined;
   const reread = async () => {
     try {
@@ -86,7 +108,7 @@ export async function openDatagrams({
     close: async () => {
       clearInterval(timer);
       await senders.close();
-      socket.close();
+      for (const socket of sockets.splice(0)) socket.close();
     },
   };
 }
@@ -108,6 +130,7 @@ class Senders {
   /** Datagrams that the kernel has not accepted yet. */
   #pending = 0;
   #onAllSent: (() => void) | undefined;
+  #isClosed = false;
 
   constructor(port: number, onNotSent: () => void) {
     this.#port = port;
@@ -115,6 +138,7 @@ class Senders {
   }
 
   send(datagram: Buffer, address: string): void {
+    if (this.#isClosed) return;
     const now = performance.now();
     const sender = this.#sockets.get(address) ?? this.#open(address, now);
     sender.usedAt = now;
@@ -129,6 +153,7 @@ class Senders {
 
   /** A socket that is closed drops what it has not sent yet, so that is sent first. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, farewellMs);
     this.#onAllSent = resolve;
@@ -162,29 +187,29 @@ class Senders {
   }
 }
 
-const socketType = { both: 'udp6', ipv4: 'udp4' } as const;
-
-/** One socket for both families, or for IPv4 alone if the kernel has no IPv6. */
-async function bind(port: number, address?: string): Promise<Socket & { readonly type: 'udp4' | 'udp6' }> {
-  if (address !== undefined) return bindAs(address.includes(':') ? 'udp6' : 'udp4', { port, address });
+/**
+ * A socket for each family, or for IPv4 alone if the kernel has no IPv6. One socket for both would hear IPv6 alone where
+ * `net.ipv6.bindv6only` is set (ip-sysctl).
+ */
+async function bind(port: number, address?: string): Promise<Socket[]> {
+  if (address !== undefined) return [await bindAs(address.includes(':') ? 'udp6' : 'udp4', { port, address })];
+  const ipv4 = await bindAs('udp4', { port });
   try {
-    return await bindAs(socketType.both, { port });
+    return [ipv4, await bindAs('udp6', { port })];
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EAFNOSUPPORT') throw error;
-    return bindAs(socketType.ipv4, { port });
+    if ((error as NodeJS.ErrnoException).code === 'EAFNOSUPPORT') return [ipv4];
+    ipv4.close();
+    throw error;
   }
 }
 
-function bindAs(
-  type: 'udp4' | 'udp6',
-  to: { readonly port: number; readonly address?: string },
-): Promise<Socket & { readonly type: 'udp4' | 'udp6' }> {
+function bindAs(type: 'udp4' | 'udp6', to: { readonly port: number; readonly address?: string }): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket({ type });
+    const socket = createSocket({ type, ipv6Only: type === 'udp6' });
     socket.once('error', reject);
     socket.bind(to, () => {
       socket.off('error', reject);
-      resolve(Object.assign(socket, { type }));
+      resolve(socket);
     });
   });
 }
@@ -212,7 +237,7 @@ function hmac(key: Buffer, body: Buffer): Buffer {
   return createHmac('sha256', key).update(body).digest();
 }
 
-/** The plain form of a source address: a socket for both families reports an IPv4 address as `::ffff:192.0.2.1`. */
+/** A source address without its link: `fe80::1%eth0`. */
 function plain(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
+  return address.replace(/%.*$/, '');
 }

@@ -45,15 +45,4 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the state Restarting is sent only once: a peer that misses the datagram takes the node for dead',
     shows: /seed 1: moves by a restart: \d+, at most 0/,
   },
-  'a datagram that cannot be from a speaker costs no signature': {
-    file: 'unit/speaker/election/datagrams.test.ts',
-    fault: 'the HMAC is computed before all cheaper checks, and Pods can reach the port',
-    shows: /signatures over ten datagrams from no speaker\s+\d+ !== 0/,
-  },
-  // The data path
-  'a speaker receives both families also with net.ipv6.bindv6only=1': {
-    file: 'net/ipv4-only-sockets.test.ts',
-    fault: 'with net.ipv6.bindv6only=1 no heartbeat over IPv4 is received',
-    shows: /-\s+'by IPv4',\s+'by IPv6'/,
-  },
 };

@@ -8,7 +8,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { type TestContext, test } from 'node:test';
 import { openDatagrams } from '../../src/runtime/signed-datagrams.ts';
-import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import { enterNewNamespace } from './own-namespace.ts';
 
@@ -46,6 +45,6 @@ test('a speaker receives both families', async (t) => {
   assert.deepEqual(await heard(t, false), ['by IPv4', 'by IPv6']);
 });
 
-promise('a speaker receives both families also with net.ipv6.bindv6only=1', async (t) => {
+test('a speaker receives both families also with net.ipv6.bindv6only=1', async (t) => {
   assert.deepEqual(await heard(t, true), ['by IPv4', 'by IPv6']);
 });

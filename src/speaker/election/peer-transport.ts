@@ -1,6 +1,6 @@
 /** Carries the messages of the election between the speakers: signed datagrams to the addresses of each node. */
 import { isLinkLocal } from '../../addr/ip.ts';
-import { decodeMessage, encodeMessage } from '../../liveness/codec.ts';
+import { decodeMessage, encodeMessage, messageStart } from '../../liveness/codec.ts';
 import type { Message } from '../../liveness/messages.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -26,6 +26,13 @@ interface Neighborhood {
 
 /** The path of a datagram that came through a router. */
 const routed = 'routed';
+const start = Buffer.from(messageStart);
+/** A speaker of version 0.2.0 on a node with a hundred links of Pods sends heartbeats of 11 kB. */
+const mostBytes = 16_384;
+
+function isPlausible(text: Buffer): boolean {
+  return text.length <= mostBytes && text.subarray(0, start.length).equals(start);
+}
 
 /** The sockets and the codec. */
 export class PeerTransport {
@@ -36,6 +43,7 @@ export class PeerTransport {
   readonly #options: PeerTransportOptions;
   #datagrams: SignedDatagrams | undefined;
   #neighborhood: Neighborhood = { addresses: new Map(), linkTo: () => undefined };
+  #peerAddresses: ReadonlySet<string> = new Set();
   #unreadable = 0;
 
   constructor(options: PeerTransportOptions) {
@@ -47,13 +55,15 @@ export class PeerTransport {
     const { log, port, address, keyFile } = this.#options;
     const onBadKeys = (error: Error) =>
       log.warn({ err: error, file: keyFile }, 'the new key file cannot be used: the former keys stay in use');
-    const onFailed = this.failed.emit;
-    this.#datagrams = await openDatagrams({ port, address, keyFile, onBadKeys, onFailed, onText: this.#receive });
+    const checks = { isPlausible, isPeer: (from: string) => this.#peerAddresses.has(from) };
+    const events = { onText: this.#receive, onBadKeys, onFailed: this.failed.emit };
+    this.#datagrams = await openDatagrams({ port, address, keyFile, ...checks, ...events });
   }
 
   /** Sets the addresses of the nodes. */
   observe(neighborhood: Neighborhood): void {
     this.#neighborhood = neighborhood;
+    this.#peerAddresses = new Set([...neighborhood.addresses.values()].flat());
   }
 
   /**
@@ -69,7 +79,8 @@ export class PeerTransport {
 
   /** The number of datagrams, by outcome. */
   get counts(): Readonly<Record<string, number>> {
-    return { ...this.#datagrams?.counters, Unreadable: this.#unreadable };
+    const { malformed = 0, ...counters } = this.#datagrams?.counters ?? {};
+    return { ...counters, Unreadable: this.#unreadable + malformed };
   }
 
   /** Closes the socket. */

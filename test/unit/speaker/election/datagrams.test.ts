@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict';
 import crypto, { randomBytes } from 'node:crypto';
 import { createSocket, Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { appendFile, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { afterEach, beforeEach, type TestContext, test } from 'node:test';
 import pino from 'pino';
-import { promise } from '../../../honesty/promise.ts';
 import { eventually } from '../../../lab/poll.ts';
 import { addressOf, Loopback, type Partner, type Speaker, soon, speakerHost, vipFor } from '../loopback.ts';
 
@@ -91,7 +91,7 @@ async function signaturesOver(content: Buffer, during: () => Promise<void>): Pro
   return made;
 }
 
-promise('a datagram that cannot be from a speaker costs no signature', async () => {
+test('a datagram that cannot be from a speaker costs no signature', async () => {
   const partner = await loopback.partner('n2', nodes.n2);
   const speaker = await loopback.speaker('n1', nodes.n1);
   speaker.observe([], nodes);
@@ -107,6 +107,37 @@ promise('a datagram that cannot be from a speaker costs no signature', async () 
     await eventually('the partner gets three more heartbeats', () => partner.heartbeats.length >= before + 3, soon);
   });
   assert.equal(made, 0, 'signatures over ten datagrams from no speaker');
+});
+
+test('a flood of datagrams that look like those of a speaker costs few signatures, and the peers stay alive', async () => {
+  const partner = await loopback.partner('n2', nodes.n2);
+  const speaker = await loopback.speaker('n1', nodes.n1);
+  speaker.observe([], nodes);
+  await hears(speaker, partner);
+  const content = randomBytes(50).toString('hex');
+  const forged = Buffer.concat([randomBytes(32), Buffer.from(`{"version":1,"kind":"Heartbeat","from":"${content}"}`)]);
+  const stranger = loopback.keep(createSocket('udp4').bind(0, addressOf(66)));
+  await once(stranger, 'listening');
+  const made = await signaturesOver(Buffer.from(content), async () => {
+    for (let i = 0; i < 2_000; i++) {
+      stranger.send(forged, loopback.port, addressOf(nodes.n1));
+      if (i % 20 === 0) await new Promise(setImmediate);
+    }
+    const before = partner.heartbeats.length;
+    await eventually('the partner gets three more heartbeats', () => partner.heartbeats.length >= before + 3, soon);
+  });
+  assert.ok(made > 0 && made <= 1_000, `${made} signatures over 2000 datagrams`);
+  assert.equal(speaker.runner.peers.find(({ node }) => node === 'n2')?.liveness, 'Alive');
+});
+
+test('nothing is sent after the close', async () => {
+  const partner = await loopback.partner('n2', nodes.n2);
+  const { datagrams } = partner;
+  await datagrams?.close();
+  const sockets = () => process.getActiveResourcesInfo().filter((kind) => kind.startsWith('UDP')).length;
+  const before = sockets();
+  datagrams?.send('late', [addressOf(nodes.n1)]);
+  assert.equal(sockets(), before, 'sockets that keep the process alive');
 });
 
 test('a new key file without a usable key is logged', async (t) => {
