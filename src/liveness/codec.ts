@@ -92,8 +92,13 @@ function isHeartbeat({ ages, links, linksPart, heard, state, rules, wantsClaims,
     isNumber(ages.worker) &&
     isListOf(links, isLink) &&
     (linksPart === undefined || (isPart(linksPart) && (linksPart as Part).parts <= mostLinkParts)) &&
-    isListOf(heard, (item) => Array.isArray(item) && isText(item[0]) && isNumber(item[1]))
+    isListOf(heard, isHeard)
   );
+}
+
+/** A word of a later version is no error. */
+function isHeard(item: unknown): boolean {
+  return Array.isArray(item) && isText(item[0]) && isNumber(item[1]);
 }
 
 /** More parts than any node has links. */

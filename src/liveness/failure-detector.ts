@@ -34,7 +34,7 @@ export interface PeerStates {
 
 /** After this many intervals without a heartbeat a peer is suspect, or dead. */
 const patience = { suspect: times.suspect / times.heartbeat, dead: times.dead / times.heartbeat } as const;
-/** Reports of the same heartbeat differ by the latencies of the nodes that report it. */
+/** Reports of the same heartbeat, or of two in a row, differ by the latencies of the nodes that report them. */
 const reportSkewMs = 200;
 
 /** The states of all peers. `selfMissedAt` is when a peer last reported that it misses this node. */
@@ -76,7 +76,7 @@ function peerStateAt(peer: Peer, now: number): PeerState {
   const interval = isShort ? times.heartbeat : Math.max(heartbeat?.nextMs ?? 0, times.slowHeartbeat);
   const suspectMs = patience.suspect * interval;
   const deadMs = patience.dead * interval;
-  const isRestarting = heartbeat?.state === 'Restarting';
+  const isRestarting = heartbeat?.state === 'Restarting' || peer.toldRestartAt > peer.heartbeatAt - reportSkewMs;
   // Its stand-in answers for it, and probes it shortly before the wait ends.
   const steps = isRestarting ? [times.restart - (times.dead - times.suspect), times.restart] : [suspectMs, deadMs];
   const changesMs = steps.find((ms) => ms > silentMs);

@@ -65,6 +65,9 @@ export interface ClaimsDigest {
   readonly sum: number;
 }
 
+/** A node that the sender of a heartbeat hears. */
+export type HeardNode = readonly [node: string, ageMs: number, state?: 'Restarting'];
+
 /**
  * A periodic message to a peer: every 100 ms to the peers that watch the sender, every second or less often to other
  * peers.
@@ -87,8 +90,9 @@ export interface Heartbeat {
   readonly linksPart?: Part;
   /**
    * The nodes that send a heartbeat to the sender every 100 ms, and how many milliseconds ago it heard each of them.
+   * `Restarting`: the node said then that it restarts. Speakers up to version 0.2.0 do not send this word.
    */
-  readonly heard: readonly (readonly [node: string, ageMs: number])[];
+  readonly heard: readonly HeardNode[];
   /** The digest of all claims of the sender. */
   readonly total: ClaimsDigest;
   /** The sender's copy of the receiver's claims does not match their digest: the receiver must send all of them. */

@@ -8,6 +8,7 @@ import {
   type Claim,
   type ClaimDelta,
   type ClaimsDigest,
+  type HeardNode,
   type Heartbeat,
   isSameClaim,
   noClaims,
@@ -157,8 +158,8 @@ export class Outbox {
   }
 
   /**
-   * The same list for all peers at one time. If not all names fit, missed nodes come first, and the other nodes take
-   * turns.
+   * The same list for all peers at one time. If not all names fit, nodes that are missed or restart come first, and the
+   * other nodes take turns.
    */
   #heardAt(now: number): Heartbeat['heard'] {
     if (this.#heard?.at === now) return this.#heard.list;
@@ -167,14 +168,17 @@ export class Outbox {
         ({ heartbeat, heardAt }) =>
           heartbeat !== undefined && heartbeat.nextMs <= times.heartbeat && now - heardAt < times.alarm,
       )
-      .map(({ node, heardAt }): [string, number] => [node, Math.round(now - heardAt)]);
+      .map(({ node, heardAt, heartbeat }): HeardNode => {
+        const ageMs = Math.round(now - heardAt);
+        return heartbeat?.state === 'Restarting' ? [node, ageMs, 'Restarting'] : [node, ageMs];
+      });
     const start = this.#sequence % Math.max(1, all.length);
     const rotated = [...all.slice(start), ...all.slice(0, start)];
-    const missed = rotated.filter(([, ageMs]) => ageMs >= times.suspect);
-    const list: [string, number][] = [];
+    const isFirst = ([, ageMs, state]: HeardNode) => ageMs >= times.suspect || state !== undefined;
+    const list: HeardNode[] = [];
     let size = 0;
-    for (const item of [...missed, ...rotated.filter(([, ageMs]) => ageMs < times.suspect)]) {
-      size += item[0].length + 8;
+    for (const item of [...rotated.filter(isFirst), ...rotated.filter((one) => !isFirst(one))]) {
+      size += JSON.stringify(item).length + 1;
       if (size > namesAtOnce) break;
       list.push(item);
     }

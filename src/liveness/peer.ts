@@ -21,6 +21,8 @@ export interface Peer {
   confirmedAliveAt: number;
   /** When a peer last reported that it misses this one. */
   missedAt: number;
+  /** When it told another peer that it restarts, according to that peer's heartbeats. */
+  toldRestartAt: number;
   /** When the present incarnation was first heard. */
   backAt: number;
   /** Since when it has been known and not dead. */
@@ -56,6 +58,7 @@ export function newPeer(node: string, now: number): Peer {
     heardSequence: -1,
     confirmedAliveAt: Number.NEGATIVE_INFINITY,
     missedAt: Number.NEGATIVE_INFINITY,
+    toldRestartAt: Number.NEGATIVE_INFINITY,
     backAt: now,
     aliveSince: now,
     heartbeat: undefined,

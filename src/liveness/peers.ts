@@ -149,8 +149,12 @@ export class Peers {
     peer.heartbeatSequence = heartbeat.sequence;
     if (this.links.take(heartbeat)) this.#areLinksChanged = true;
     let isNew = false;
-    for (const [node, ageMs] of heartbeat.heard) {
+    for (const [node, ageMs, state] of heartbeat.heard) {
       const other = this.#peers.get(node);
+      if (other && state === 'Restarting' && now - ageMs > other.toldRestartAt + times.heartbeat) {
+        other.toldRestartAt = now - ageMs;
+        isNew = true;
+      }
       if (other) other.confirmedAliveAt = Math.max(other.confirmedAliveAt, now - ageMs);
       if (!isSuspicion(ageMs)) continue;
       const missedAt = (node === this.self.node ? this.#missedAt : other?.missedAt) ?? now;

@@ -40,9 +40,4 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
       'the node that hears nothing takes over VIPs without an answer, and never learns that the other node still answers',
     shows: /seed 1: two answers, ten seconds later: 5000, at most 0/,
   },
-  'a restart whose announcement one peer does not hear moves no VIP': {
-    file: 'sim/wire.test.ts',
-    fault: 'the state Restarting is sent only once: a peer that misses the datagram takes the node for dead',
-    shows: /seed 1: moves by a restart: \d+, at most 0/,
-  },
 };

@@ -116,6 +116,14 @@ export const liveness: readonly Mutation[] = [
     tests: ['unit/liveness/failure-detector.test.ts'],
   },
   {
+    id: 'restart-is-not-told-on',
+    file: 'liveness/failure-detector.ts',
+    old: "heartbeat?.state === 'Restarting' || peer.toldRestartAt > peer.heartbeatAt - reportSkewMs;",
+    new: "heartbeat?.state === 'Restarting';",
+    consequence: 'A peer that misses the announcement of a restart takes over the addresses of the node.',
+    tests: ['unit/liveness/failure-detector.test.ts', 'sim/wire.test.ts'],
+  },
+  {
     id: 'stuck-speaker-counts-as-alive',
     file: 'liveness/failure-detector.ts',
     old: "  if (heartbeat !== undefined && Math.max(heartbeat.ages.loop, heartbeat.ages.worker) >= times.stuck)\n    return stateWith('Dead');\n",

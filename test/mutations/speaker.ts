@@ -14,8 +14,8 @@ export const speaker: readonly Mutation[] = [
   {
     id: 'restart-is-not-announced',
     file: 'speaker/election/election-runner.ts',
-    old: "    elector.announceState('Restarting');\n    elector.tick(this.#now);\n    this.#sendHeartbeats(elector, elector.others);",
-    new: "    elector.announceState('Restarting');",
+    old: '    announce(farewells - 1);\n',
+    new: '    resolve();\n',
     consequence: 'Each restart of a speaker moves all of its addresses.',
     tests: ['unit/speaker/election/election-runner.test.ts'],
   },

@@ -149,6 +149,22 @@ test('speakers restart one after the other: no VIP moves, and one node always an
   }
 });
 
+test('in a network that loses datagrams a restart moves no VIP either', () => {
+  for (const nodes of [2, 3, 5]) {
+    forSeeds(10, { nodes, vips: 8 }, (cluster) => {
+      cluster.boot();
+      const at = cluster.now;
+      Object.assign(cluster.fabric.impairment, { loss: 0.25 });
+      cluster.speaker(anyHolder(cluster)).restart({ downMs: 1_000 });
+      cluster.run(4_000);
+      cluster.heal();
+      cluster.run(2_000);
+      assert.equal(cluster.meter.moves(at), 0, 'moves');
+      assertSettled(cluster);
+    });
+  }
+});
+
 test('a speaker that does not start again after SIGTERM is replaced', () => {
   forSeeds(10, { nodes: 3, vips: 6 }, (cluster) => {
     cluster.boot();

@@ -112,7 +112,7 @@ promise('one-way loss between two nodes ends with one holder', () => {
   });
 });
 
-promise('a restart whose announcement one peer does not hear moves no VIP', () => {
+test('a restart whose announcement one peer does not hear moves no VIP', () => {
   forSeeds(2, { nodes: 3, vips: 13 }, (cluster) => {
     cluster.boot();
     const at = cluster.now;

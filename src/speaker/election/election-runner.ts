@@ -11,6 +11,7 @@ import { type Claim, type Message, type PeerLink, type ProbeReport, times } from
 import type { Reception } from '../../liveness/peers.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import { Emitter } from '../../runtime/emitter.ts';
+import { ClaimSender } from './claim-sender.ts';
 import { sendProbes, type WireProbe } from './wire-probes.ts';
 
 /** The ports by which the runner uses clock, network and wire. */
@@ -47,10 +48,9 @@ export function newIncarnation(): string {
   return crypto.randomUUID().replaceAll('-', '').slice(0, 16);
 }
 
-/** Between the end of a full sync to a peer and the next one is at least this time. */
-const fullSyncPauseMs = 200;
-/** Between two portions of claims is this time, for heartbeats and all other work. */
-const portionPauseMs = 2;
+/** The announcement of a restart is sent this often, with a pause in between. */
+const farewells = 3;
+const farewellPauseMs = 5;
 
 /** Drives the elector. */
 export class ElectionRunner {
@@ -71,14 +71,13 @@ export class ElectionRunner {
   #elector: HolderElector | undefined;
   #next: Cancel | undefined;
   #soon: Cancel | undefined;
-  #portion: Cancel | undefined;
+  #claims: ClaimSender | undefined;
   #closed = false;
   #decisions: readonly HolderDecision[] = [];
   #noInboundTraffic: ReadonlySet<string> = new Set();
   #tickedAt: number;
   #membership: NodeMembership = { present: [], lost: [] };
   readonly #receptions: Record<Reception, number> = { Taken: 0, OtherAddressee: 0, Replayed: 0 };
-  readonly #syncedAt = new Map<string, number>();
 
   constructor(options: ElectionRunnerOptions) {
     this.#options = options;
@@ -89,6 +88,8 @@ export class ElectionRunner {
   observe(input: ElectionInput): void {
     const { node, incarnation, claims } = this.#options;
     this.#elector ??= new HolderElector({ node, incarnation }, this.#now, claims);
+    const { clock } = this.#options.ports;
+    this.#claims ??= new ClaimSender({ outbox: this.#elector.outbox, clock, send: this.#send });
     this.#elector.observe(input);
     this.#decideSoon();
   }
@@ -99,7 +100,7 @@ export class ElectionRunner {
     this.#receptions[reception]++;
     if (this.#elector?.peers.takeLinkChange()) this.linksChanged.emit();
     if (reception === 'Taken' && message.kind === 'Heartbeat' && message.wantsClaims)
-      this.#sendFullSync(message.from.node);
+      this.#claims?.sync(message.from.node);
     if (reception === 'Taken' && message.kind === 'ProbeReport') this.probed.emit(message);
     if (this.#elector?.hasUrgentWork) this.#decideSoon();
   };
@@ -175,13 +176,24 @@ export class ElectionRunner {
     for (const part of this.#elector?.outbox.reportsFor(node, found) ?? []) this.#send(node, part);
   }
 
-  /** Announces to the peers that this speaker restarts, so that no VIP moves. */
-  announceRestart(): void {
+  /**
+   * Announces to the peers that this speaker restarts, so that no VIP moves. A datagram may be lost, so that it is sent again; resolves when
+   * the last one is sent.
+   */
+  async announceRestart(): Promise<void> {
     const elector = this.#elector;
     if (elector === undefined) return;
     elector.announceState('Restarting');
     elector.tick(this.#now);
-    this.#sendHeartbeats(elector, elector.others);
+    const { clock } = this.#options.ports;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const announce = (left: number) => {
+      if (!this.#closed) this.#sendHeartbeats(elector, elector.others);
+      if (left === 0 || this.#closed) resolve();
+      else clock.after(farewellPauseMs, () => announce(left - 1));
+    };
+    announce(farewells - 1);
+    await promise;
   }
 
   /** Ends the heartbeats. */
@@ -189,7 +201,7 @@ export class ElectionRunner {
     this.#closed = true;
     this.#next?.();
     this.#soon?.();
-    this.#portion?.();
+    this.#claims?.close();
   }
 
   get #now(): number {
@@ -202,30 +214,10 @@ export class ElectionRunner {
     for (const node of nodes) this.#send(node, elector.heartbeatFor(node, now, ages));
   }
 
-  /** While claims for the peer wait to be sent, it cannot know all of them. */
-  #sendFullSync(node: string): void {
-    const { outbox } = this.#elector ?? {};
-    if (outbox === undefined || outbox.backlog.has(node)) return;
-    if (this.#now - (this.#syncedAt.get(node) ?? Number.NEGATIVE_INFINITY) < fullSyncPauseMs) return;
-    outbox.queueFullSync(node);
-    if (this.#portion === undefined) this.#sendPortion();
-  }
-
-  #sendPortion = (): void => {
-    const { backlog } = this.#elector?.outbox ?? {};
-    this.#portion = undefined;
-    if (backlog === undefined || this.#closed) return;
-    for (const { node, message } of backlog.take()) {
-      this.#send(node, message);
-      if (message.fullSync) this.#syncedAt.set(node, this.#now);
-    }
-    if (!backlog.isEmpty) this.#portion = this.#options.ports.clock.after(portionPauseMs, this.#sendPortion);
-  };
-
-  #send(node: string, message: Message): void {
+  #send = (node: string, message: Message): void => {
     const isSilent = this.#now - (this.#elector?.peers.lastHeardByUs(node) ?? 0) >= times.suspect;
     this.#options.ports.send(node, message, this.#elector?.peers.links.addressesOf(node, isSilent) ?? []);
-  }
+  };
 
   /** Datagrams that arrive together lead to one decision. */
   #decideSoon(): void {
@@ -247,7 +239,7 @@ export class ElectionRunner {
     const effects = elector.tick(now);
     this.#decideIn(Math.max(1, effects.again - now));
     this.#tickedAt = now;
-    if (effects.hasClaims && this.#portion === undefined) this.#sendPortion();
+    if (effects.hasClaims) this.#claims?.begin();
     this.#sendHeartbeats(elector, effects.heartbeats);
     this.#noteDecisions(effects.decisions);
     this.#noteNoInboundTraffic(effects.noInboundTraffic);

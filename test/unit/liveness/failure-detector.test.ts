@@ -7,17 +7,45 @@ import { Peers } from '../../../src/liveness/peers.ts';
 const self = { node: 'n1', incarnation: '1'.repeat(16) };
 const beatAt = 1_000;
 
-/** The liveness of a peer some time after its only heartbeat. */
-function livenessAfter(ms: number, facts: Partial<Pick<Heartbeat, 'ages' | 'state'>> = {}) {
-  const peers = new Peers(self);
-  const beat: Heartbeat = {
-    ...{ kind: 'Heartbeat', from: { node: 'n2', incarnation: '2'.repeat(16) }, sequence: 1 },
+/** A heartbeat of a node. */
+function beatOf(node: string, facts: Partial<Heartbeat> = {}): Heartbeat {
+  return {
+    ...{ kind: 'Heartbeat', from: { node, incarnation: '2'.repeat(16) }, sequence: 1 },
     ...{ to: { ...self, newest: self.incarnation }, rules: 1, nextMs: 100, ages: { loop: 0, worker: 0 } },
     ...{ state: 'Serving' as SpeakerState, links: [], heard: [], total: noClaims, wantsClaims: false, ...facts },
   };
-  assert.equal(peers.receive(beat, 'eth0', beatAt), 'Taken');
+}
+
+/** The liveness of a peer some time after its only heartbeat. */
+function livenessAfter(ms: number, facts: Partial<Pick<Heartbeat, 'ages' | 'state'>> = {}) {
+  const peers = new Peers(self);
+  assert.equal(peers.receive(beatOf('n2', facts), 'eth0', beatAt), 'Taken');
   return peers.livenessOf('n2', beatAt + ms);
 }
+
+/** What a speaker knows of n2, whose announcement of a restart only n3 has heard, 90 ms after the last heartbeat here. */
+function toldByAnother(): Peers {
+  const peers = new Peers(self);
+  peers.receive(beatOf('n2'), 'eth0', beatAt);
+  peers.receive(beatOf('n3', { heard: [['n2', 10, 'Restarting']] }), 'eth0', beatAt + 100);
+  return peers;
+}
+
+test('a restart that was announced to another peer is waited for as well, for three seconds and no longer', () => {
+  const peers = toldByAnother();
+  assert.equal(peers.hasUrgentWork, true);
+  assert.equal(peers.livenessOf('n2', beatAt + 101), 'Restarting');
+  assert.equal(peers.livenessOf('n2', beatAt + 3_089), 'Restarting');
+  assert.equal(peers.livenessOf('n2', beatAt + 3_090), 'Dead');
+});
+
+test('a peer that is back is alive, whatever another peer still tells of its restart', () => {
+  const peers = toldByAnother();
+  const from = { node: 'n2', incarnation: '3'.repeat(16) };
+  peers.receive(beatOf('n2', { from }), 'eth0', beatAt + 600);
+  peers.receive(beatOf('n3', { sequence: 2, heard: [['n2', 520, 'Restarting']] }), 'eth0', beatAt + 610);
+  assert.equal(peers.livenessOf('n2', beatAt + 620), 'Alive');
+});
 
 test('a peer is alive for 400 ms after its last heartbeat, and then dead', () => {
   assert.equal(livenessAfter(399), 'Alive');

@@ -187,6 +187,20 @@ test('a heartbeat before the first decision has an age', () => {
   assert.deepEqual(pair.since('n1', 'Heartbeat', 0)[0]?.message.ages, { loop: 40, worker: 0 });
 });
 
+test('the announcement of a restart is sent again, so that a lost datagram moves no VIP', () => {
+  const pair = Network.heldByTwo();
+  const { now } = pair.schedule;
+  pair.isCut = true;
+  pair.one.announceRestart();
+  pair.schedule.runFor(2);
+  pair.isCut = false;
+  pair.schedule.runFor(15);
+  pair.one.close();
+  const sent = pair.since('n1', 'Heartbeat', now).filter(({ message }) => message.state === 'Restarting');
+  assert.ok(sent.length >= 3, `${sent.length} announcements`);
+  assert.equal(pair.two.peers.find(({ node }) => node === 'n1')?.liveness, 'Restarting');
+});
+
 test('a change of claims is sent at once, and the peer decides at once', () => {
   const pair = Network.heldByTwo();
   const { now } = pair.schedule;
