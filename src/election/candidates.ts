@@ -32,12 +32,18 @@ export function ownCandidate(
     ages,
     listening,
     draining,
-  }: { readonly ages: Heartbeat['ages']; readonly listening: boolean; readonly draining: boolean },
+    unheard,
+  }: {
+    readonly ages: Heartbeat['ages'];
+    readonly listening: boolean;
+    readonly draining: boolean;
+    readonly unheard: boolean;
+  },
 ): Candidate {
   const leaves = state === 'Draining' || draining;
-  const gains = state === 'Serving' && !leaves && !listening && isQuick(ages);
+  const gains = state === 'Serving' && !leaves && !listening && !unheard && isQuick(ages);
   const onWire = { answersOnWire: false, silentOnWire: false };
-  return { liveness: 'Self', gains, gainsSoon: gains, draining: leaves, backAt: 0, ...onWire };
+  return { liveness: 'Self', gains, gainsSoon: gains, draining: leaves, backAt: 0, unheard, ...onWire };
 }
 
 /** Another node as a candidate. `draining` is set by an administrator; undefined if the cluster has no such node. */

@@ -11,7 +11,7 @@ export interface CurrentHolder {
 
 interface Contender extends CurrentHolder {
   readonly claim: Claim;
-  /** How certain it is that the node is alive: 2 alive, 1 restarting, 0 dead. */
+  /** How certain it is that the node is alive and heard: 2 both, 1 restarting or not heard, 0 dead. */
   readonly presence: 0 | 1 | 2;
 }
 
@@ -35,8 +35,8 @@ export function currentHolderOf(vip: Vip, view: HolderView): CurrentHolder | und
  * isolation, then the higher term, then the higher score.
  *
  * The claim of a dead node counts only if there is no other one: it names the node from which the VIP is taken over.
- * The claim of a restarting node counts only if no live node has one: a live node would not learn of the stronger claim
- * from a restarting node, and would go on holding the VIP.
+ * The claim of a restarting node, or of this node while no peer hears it, counts only if no live node has one: a live
+ * node would not learn of the stronger claim, and would go on holding the VIP.
  */
 function isStronger(
   one: Contender,
@@ -53,7 +53,7 @@ function isStronger(
 /** A node that answers on the wire is alive, even if its heartbeats are not heard. */
 function presenceOf(candidate: Candidate | undefined): Contender['presence'] {
   if (candidate === undefined) return 0;
-  if (candidate.liveness === 'Restarting') return 1;
+  if (candidate.liveness === 'Restarting' || candidate.unheard) return 1;
   if (candidate.liveness === 'Dead') return candidate.answersOnWire ? 2 : 0;
   return candidate.liveness !== 'Unknown' || !candidate.silentOnWire ? 2 : 0;
 }

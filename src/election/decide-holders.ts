@@ -122,7 +122,7 @@ function mayKeep({ eligible }: Vip, node: string, { draining }: Candidate): bool
  * another node claims the VIP.
  */
 function decideOwn(vip: Vip, { term, claim }: CurrentHolder, view: HolderView): HolderDecision {
-  const { self, listening, isolated, complete, nodes, damped, termOf } = view;
+  const { self, listening, isolated, minority, complete, nodes, damped, termOf } = view;
   if (!vip.serves(self)) return takeOver(vip, { from: self }, view);
   if (listening) return silence(vip, 'Listening', { holder: self, term, claim });
   if (claim === undefined && !complete) return silence(vip, 'Listening', { holder: self, term, waits: true });
@@ -139,8 +139,8 @@ function decideOwn(vip: Vip, { term, claim }: CurrentHolder, view: HolderView): 
     leavingTo,
   };
   const action = { kind: 'Hold' } as const;
-  // An isolated node looks for other nodes that answer for its VIPs.
-  const probe = isolated ? { node: otherClaimant(vip, view) } : undefined;
+  // A node that hears few others looks for nodes that answer for its VIPs.
+  const probe = isolated || minority ? { node: otherClaimant(vip, view), isRare: !isolated } : undefined;
   return { vip, holder: self, term: kept.term, action, claim: kept, waits: false, probe, damped: isDamped };
 }
 

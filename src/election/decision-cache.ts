@@ -169,8 +169,9 @@ export class DecisionCache {
 /** All facts about the nodes on which decisions depend, as text. */
 function keyOf(nodes: ReadonlyMap<string, Candidate>): string {
   let key = '';
-  for (const [node, { liveness, gains, gainsSoon, draining, backAt, answersOnWire, silentOnWire }] of nodes) {
-    const bits = +gains + 2 * +gainsSoon + 4 * +draining + 8 * +answersOnWire + 16 * +silentOnWire;
+  for (const [node, candidate] of nodes) {
+    const { liveness, gains, gainsSoon, draining, backAt, answersOnWire, silentOnWire, unheard = false } = candidate;
+    const bits = +gains + 2 * +gainsSoon + 4 * +draining + 8 * +answersOnWire + 16 * +silentOnWire + 32 * +unheard;
     key += ` ${node} ${liveness} ${bits} ${backAt}`;
   }
   return key;

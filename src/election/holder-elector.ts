@@ -27,7 +27,8 @@ import { HolderProbes } from './holder-probes.ts';
 import { LinkProbes, type Probe, type WireClaim } from './link-probes.ts';
 import { isAwaited, Listening } from './listening.ts';
 import { probeTargetsOf } from './probe-targets.ts';
-import { type Candidate, gainingOf, type HolderDecision, type HolderView, type Vip } from './view.ts';
+import { type Candidate, gainingOf, type HolderDecision, type HolderView, isMinority, type Vip } from './view.ts';
+import { WireEvidence } from './wire-evidence.ts';
 
 /** The facts from the cluster's objects and from the kernel. */
 export interface ElectionInput {
@@ -58,8 +59,6 @@ interface Effects {
   readonly again: number;
 }
 
-/** An isolated node yields a VIP if another node answers for it this long; at once if its claim is isolated. */
-const yieldMs = 500;
 /** The proof that no host answers for a VIP. */
 const vipProof = { probes: 3, forMs: 150 } as const;
 
@@ -75,7 +74,7 @@ export class HolderElector {
   readonly #decisions: DecisionCache;
   readonly #listening: Listening;
   readonly #remembered: ReadonlyMap<string, Claim>;
-  readonly #answeredSince = new Map<string, number>();
+  readonly #evidence: WireEvidence;
   #input: ElectionInput | undefined;
   #view: HolderView | undefined;
   #others: readonly string[] = [];
@@ -92,6 +91,7 @@ export class HolderElector {
     this.#schedule = new HeartbeatSchedule(this.peers, (nodes) => this.#ranking.order(self.node, nodes));
     this.#decisions = new DecisionCache(this.peers.claims, self.node);
     this.#listening = new Listening(now);
+    this.#evidence = new WireEvidence(this.peers);
     this.#remembered = new Map(own.map((claim) => [claim.uid, claim]));
   }
 
@@ -129,6 +129,7 @@ export class HolderElector {
     if (input.links.some((link) => isNew(link) && isAwaited(link.name, known))) this.#listening.linkCameBack();
     this.#input = input;
     this.#decisions.observe(input.vips);
+    if (before?.vips !== input.vips) this.#evidence.observe(input.vips);
   }
 
   /** Sets the state that this speaker announces to its peers. */
@@ -155,15 +156,12 @@ export class HolderElector {
     // Most frames do not matter here: other nodes announce the VIPs that they hold.
     if (vip === undefined || (own === undefined && !this.#holderProbes.isProbed(vip.uid))) return;
     if (!vip.linksOf(this.#self)?.includes(claim.link)) return;
-    const { uid, address } = vip;
-    const node = this.peers.links.nodeOf(claim.mac);
-    this.#holderProbes.answered(address, node, now);
-    this.#decisions.touch(uid);
-    if (node === undefined || own === undefined || !this.#view?.isolated) return;
-    // An isolated node yields to a known node that answers; at once, if it has claimed the VIP in isolation.
-    const since = this.#answeredSince.get(uid) ?? now;
-    this.#answeredSince.set(uid, since);
-    if (own.isolated || now - since >= yieldMs) this.peers.claims.drop(this.#self, uid);
+    const node = this.#evidence.nodeOf(claim.mac);
+    if (!this.#evidence.counts(vip, node, now)) return;
+    this.#holderProbes.answered(vip.address, node, now);
+    this.#decisions.touch(vip.uid);
+    if (node === undefined || own === undefined) return;
+    if (this.#evidence.mustYield(own, { vip, node }, now)) this.peers.claims.drop(this.#self, vip.uid);
   }
 
   /** The live nodes, this one included; none while this node listens. */
@@ -205,14 +203,14 @@ export class HolderElector {
     this.#updateOthers(review);
     const listening = this.isListening(now);
     const state = this.#state === 'Serving' && listening ? 'Listening' : this.#state;
-    const linkProbes = this.#linkProbes.review(this.#input?.links ?? [], [...this.peers.all()], now);
+    const linkProbes = this.#linkProbes.review(this.#input?.links ?? [], this.peers, now);
     const links = this.#links;
     if (state !== this.#sentState || !isSameLinks(links, this.#sentLinks)) this.#schedule.sendSoonToAll(now);
     this.#sentState = state;
     this.#sentLinks = links;
     const view = this.#viewOf(review, { now, listening });
     this.#view = view;
-    if (!view.isolated) this.#answeredSince.clear();
+    this.#evidence.review(view, review);
     const { reassert } = this.#decisions.decide(view);
     if (this.outbox.hasDelta) this.outbox.queueDeltas(this.#others);
     const holderProbes = this.#holderProbes.due(probeTargetsOf(this.#decisions, view, review), now);
@@ -241,7 +239,10 @@ export class HolderElector {
   get #links(): readonly PeerLink[] {
     const { noInboundTraffic } = this.#linkProbes;
     const all = this.#input?.links ?? [];
-    return noInboundTraffic.size === 0 ? all : all.filter(({ name }) => !noInboundTraffic.has(name));
+    const quiet = this.#linkProbes.quietLinks;
+    if (noInboundTraffic.size + quiet.length === 0) return all;
+    const usable = all.filter(({ name }) => !noInboundTraffic.has(name));
+    return usable.map((link) => (quiet.includes(link.name) ? { ...link, quiet: true } : link));
   }
 
   /** The other nodes to send to. A node that is heard is not forgotten when its object is deleted. */
@@ -257,7 +258,8 @@ export class HolderElector {
     const isolated = this.#others.length > 0 && this.peers.isIsolated(now);
     const nodes = new Map<string, Candidate>();
     const draining = (node: string) => this.#input?.nodes.get(node)?.draining;
-    const own = { ages: this.#ages, listening, draining: draining(this.#self) === true };
+    const unheard = this.peers.isUnheard(now);
+    const own = { ages: this.#ages, listening, draining: draining(this.#self) === true, unheard };
     nodes.set(this.#self, ownCandidate(this.#state, own));
     const known = { peers: this.peers, wire: this.#holderProbes, review, now, isolated };
     for (const node of this.#others) nodes.set(node, candidateOf(node, draining(node), known));
@@ -271,10 +273,14 @@ export class HolderElector {
       nodes,
       gaining: gainingOf(nodes),
       claimsTo: (uid) => this.peers.claims.to(uid),
-      formerOf: (uid) => formerOf(uid, { peers: this.peers, own: { node: this.#self, claims: this.#remembered }, now }),
+      formerOf: (uid) => {
+        const own = { node: this.#self, claims: this.#remembered };
+        return this.#evidence.yieldedTo(uid) ?? formerOf(uid, { peers: this.peers, own, now });
+      },
       termOf: (uid) => this.peers.claims.termOf(uid),
       listening,
       isolated,
+      minority: isMinority(nodes),
       complete: isAllKnown(this.peers, review, now),
       wire: (uid) => {
         if (this.#holderProbes.isUnanswered(uid, { now, ...vipProof })) return 'Unanswered';

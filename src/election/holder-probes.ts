@@ -15,6 +15,16 @@ interface Probed {
   readonly at: number;
   readonly tries: number;
   readonly wasAnswered: boolean;
+  readonly isRare: boolean;
+}
+
+/** A VIP to probe. */
+export interface ProbeTarget {
+  readonly vip: Vip;
+  /** The node that should answer if it is alive. */
+  readonly node: string | undefined;
+  /** A few seconds between two probes suffice, unless one is answered. */
+  readonly isRare?: boolean;
 }
 
 /** How long a silence must be, in probes and in milliseconds, to count as proof. */
@@ -24,8 +34,8 @@ interface Proof {
   readonly forMs: number;
 }
 
-/** The pause between two probes for one VIP: at first, later, and after an answer. */
-const pauseMs = { first: 50, later: 200, answered: 1_000 } as const;
+/** The pause between two probes for one VIP: at first, later, after an answer, and where they may be rare. */
+const pauseMs = { first: 50, later: 200, answered: 1_000, rare: 5_000 } as const;
 const quickProbes = 5;
 /** An answer comes within this time or not at all. */
 const answerMs = 100;
@@ -39,7 +49,7 @@ export class HolderProbes {
   readonly #answers = new Map<string, number>();
 
   /** The wanted VIPs that must be probed now. Forgets the VIPs that are not wanted any more. */
-  due(wanted: readonly { readonly vip: Vip; readonly node: string | undefined }[], now: number): readonly Vip[] {
+  due(wanted: readonly ProbeTarget[], now: number): readonly Vip[] {
     const uids = new Set(wanted.map(({ vip }) => vip.uid));
     for (const uid of this.#probed.keys()) if (!uids.has(uid)) this.#probed.delete(uid);
     const probedAt = ({ vip }: { readonly vip: Vip }) => this.#probed.get(vip.uid)?.at ?? Number.NEGATIVE_INFINITY;
@@ -49,7 +59,7 @@ export class HolderProbes {
     });
     // If there are too many, they take turns.
     const first = due.length <= mostAtOnce ? due : due.sort((a, b) => probedAt(a) - probedAt(b)).slice(0, mostAtOnce);
-    for (const { vip, node } of first) {
+    for (const { vip, node, isRare = false } of first) {
       const before = this.#probed.get(vip.uid);
       this.#probed.set(vip.uid, {
         address: vip.address,
@@ -59,6 +69,7 @@ export class HolderProbes {
         at: now,
         tries: (before?.tries ?? 0) + 1,
         wasAnswered: before?.wasAnswered ?? false,
+        isRare,
       });
     }
     return first.map(({ vip }) => vip);
@@ -130,8 +141,9 @@ export class HolderProbes {
   }
 }
 
-function pauseAfter({ tries }: Probed): number {
+function pauseAfter({ tries, isRare }: Probed): number {
   if (tries === 0) return pauseMs.answered;
+  if (isRare) return pauseMs.rare;
   return tries < quickProbes ? pauseMs.first : pauseMs.later;
 }
 

@@ -1,6 +1,6 @@
 /** Places VIPs that no node ever held. */
 
-import { takeOver, turnMs } from './takeover.ts';
+import { highestTerm, takeOver, turnMs } from './takeover.ts';
 import { type HolderDecision, type HolderView, silence, type Vip } from './view.ts';
 
 /** A node gets at most this factor of its fair share. */
@@ -28,9 +28,10 @@ export function placeFresh(
     const waitedMs = now - (waiting.get(vip.uid) ?? now);
     if (chosen !== self && waitedMs >= turnMs) return takeOver(vip, {}, view);
     if (chosen !== self) return silence(vip, 'AwaitingClaim', { holder: chosen, term: 0, waits: true });
-    const claim = { uid: vip.uid, term: 1, isolated: false, leaving: false };
+    const term = highestTerm(vip, view) + 1;
+    const claim = { uid: vip.uid, term, isolated: false, leaving: false };
     const action = { kind: 'Hold' } as const;
-    return { vip, holder: self, term: 1, action, claim, waits: false, probe: undefined, damped: false };
+    return { vip, holder: self, term, action, claim, waits: false, probe: undefined, damped: false };
   });
 }
 

@@ -2,12 +2,15 @@
  * Finds links of this node without inbound traffic, although they have a carrier: a cable to a dead switch, or a VLAN
  * that does not exist. The peers that were heard on such a link are now heard on other links only, and they do not
  * answer probes for their own addresses on it. A firewall on the port alone does not make a link count as broken, since
- * ARP still passes. One silent peer proves nothing: its own link may be the broken one.
+ * ARP still passes. One silent peer proves nothing: its own link may be the broken one. Neither do peers without a link
+ * there, nor peers that all hear nothing there themselves: then it is not known whose links are broken, and every holder
+ * stays.
  */
 import { type Ip, parseIp } from '../addr/ip.ts';
 import { inSubnet, parseLinkAddress } from '../addr/subnet.ts';
 import { type PeerLink, times } from '../liveness/messages.ts';
 import type { Peer } from '../liveness/peer.ts';
+import type { Peers } from '../liveness/peers.ts';
 
 /** An address to probe on a link, to find out whether the link works. */
 export interface Probe {
@@ -26,6 +29,7 @@ interface Quiet {
   readonly since: number;
   probedAt: number;
   probes: number;
+  readonly wasAnswered: boolean;
 }
 
 /** At least this many peers must be missed on a link. */
@@ -47,28 +51,37 @@ export class LinkProbes {
     return this.#noInboundTraffic;
   }
 
+  /** The links on which no peer is heard at the moment, and none answers. */
+  get quietLinks(): readonly string[] {
+    return [...this.#quiet].filter(([, { probes, wasAnswered }]) => !wasAnswered || probes > 1).map(([name]) => name);
+  }
+
   /** Reviews all links. Returns the addresses to probe. */
-  review(links: readonly PeerLink[], peers: readonly Peer[], now: number): readonly Probe[] {
+  review(links: readonly PeerLink[], peers: Peers, now: number): readonly Probe[] {
+    const addressesOn = (link: PeerLink, { node }: Peer) =>
+      (peers.links.of(node) ?? []).flatMap((its) => addressesIn(link, its));
     const probes: Probe[] = [];
     const silent = new Set<string>();
     this.#missedAt = Number.POSITIVE_INFINITY;
     for (const link of links) {
-      const known = heardOn(link.name, peers, now);
-      const missedAt = Math.max(...known.map(({ paths }) => paths.get(link.name)?.at ?? now)) + times.suspect;
-      if (known.length < leastPeers || missedAt > now) {
-        if (known.length >= leastPeers) this.#missedAt = Math.min(this.#missedAt, missedAt);
+      const heard = heardOn(link.name, [...peers.all()], now);
+      const least = this.#noInboundTraffic.has(link.name) ? 1 : leastPeers;
+      const missedAt = Math.max(...heard.map(({ paths }) => paths.get(link.name)?.at ?? now)) + times.suspect;
+      // Addresses are looked at only if all are missed: that is rare, and takes time.
+      const known = missedAt > now ? heard : heard.filter((peer) => addressesOn(link, peer).length > 0);
+      if (known.length < least || missedAt > now) {
+        if (known.length >= least) this.#missedAt = Math.min(this.#missedAt, missedAt);
         this.#quiet.delete(link.name);
         continue;
       }
-      const addresses = known.flatMap((peer) => addressesOn(link, peer)).slice(0, mostProbes);
-      // Without an address to probe there is no proof.
-      if (addresses.length === 0) continue;
-      const quiet = this.#quiet.get(link.name) ?? { since: now, probedAt: Number.NEGATIVE_INFINITY, probes: 0 };
+      const quiet = this.#quiet.get(link.name) ?? { ...begun(now), probedAt: Number.NEGATIVE_INFINITY };
       this.#quiet.set(link.name, quiet);
-      if (quiet.probes >= leastProbes && now - quiet.since >= times.dead - times.suspect) silent.add(link.name);
+      const isProven = quiet.probes >= leastProbes && now - quiet.since >= times.dead - times.suspect;
+      if (isProven && known.some(({ node }) => hearsOthersOn(link, peers.links.of(node)))) silent.add(link.name);
       if (now - quiet.probedAt < (quiet.probes < quickProbes ? pauseMs.first : pauseMs.later)) continue;
       Object.assign(quiet, { probedAt: now, probes: quiet.probes + 1 } satisfies Partial<Quiet>);
-      probes.push(...addresses.map((address) => ({ link: link.name, address })));
+      const addresses = known.flatMap((peer) => addressesOn(link, peer));
+      probes.push(...addresses.slice(0, mostProbes).map((address) => ({ link: link.name, address })));
     }
     for (const name of this.#quiet.keys()) if (!links.some((link) => link.name === name)) this.#quiet.delete(name);
     if (silent.size !== this.#noInboundTraffic.size || [...silent].some((name) => !this.#noInboundTraffic.has(name)))
@@ -93,23 +106,30 @@ export class LinkProbes {
     const ip = parseIp(address);
     const link = links.find((one) => one.name === name);
     if (ip === undefined || link === undefined || !this.#quiet.has(name) || !isOn(link, ip)) return;
-    this.#quiet.set(name, { since: now, probedAt: now, probes: 0 });
+    this.#quiet.set(name, { ...begun(now), wasAnswered: true });
   }
+}
+
+function begun(now: number): Quiet {
+  return { since: now, probedAt: now, probes: 0, wasAnswered: false };
 }
 
 /** The peers that send a heartbeat to this node every 100 ms, are heard now, and were heard on this link before. */
 function heardOn(link: string, peers: readonly Peer[], now: number): readonly Peer[] {
   return peers.filter(({ heartbeat, heardAt, paths }) => {
-    return (
-      heartbeat !== undefined && heartbeat.nextMs <= times.heartbeat && now - heardAt < times.suspect && paths.has(link)
-    );
+    if (heartbeat === undefined || heartbeat.nextMs > times.heartbeat) return false;
+    return now - heardAt < times.suspect && paths.has(link);
   });
 }
 
-function addressesOn(link: PeerLink, { heartbeat }: Peer): readonly Ip[] {
-  const all = (heartbeat?.links ?? []).flatMap(({ addresses }) =>
-    addresses.map((text) => parseIp(text.split('/')[0] ?? '')),
-  );
+/** Is one of the links of a peer there, and does the peer hear others on it? */
+function hearsOthersOn(link: PeerLink, its: readonly PeerLink[] = []): boolean {
+  return its.some((one) => !one.quiet && addressesIn(link, one).length > 0);
+}
+
+/** The addresses on a link of a peer that are in a subnet of this node's link. */
+function addressesIn(link: PeerLink, { addresses }: PeerLink): readonly Ip[] {
+  const all = addresses.map((text) => parseIp(text.split('/')[0] ?? ''));
   return all.filter((address) => address !== undefined && isOn(link, address)) as Ip[];
 }
 

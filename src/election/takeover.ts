@@ -32,6 +32,11 @@ function isAble(node: string, { eligible, serves }: Vip, { gaining }: Pick<Holde
   return gaining.now.includes(node) && eligible.has(node) && serves(node);
 }
 
+/** The highest term that a holder of the VIP ever had, as far as is known: heard or on record. 0 if it had none. */
+export function highestTerm({ uid, recorded }: Vip, { termOf }: Pick<HolderView, 'termOf'>): number {
+  return Math.max(termOf(uid), recorded?.term ?? 0);
+}
+
 /** Would this node take over the VIP if its holder were dead? */
 export function isNext(vip: Vip, holder: string, view: HolderView): boolean {
   return nextOf(vip, { from: holder, turn: 0 }, view) === view.self;
@@ -43,10 +48,10 @@ export function isNext(vip: Vip, holder: string, view: HolderView): boolean {
  * wire.
  */
 export function takeOver(vip: Vip, loss: Loss, view: HolderView): HolderDecision {
-  const { self, now, listening, isolated, complete, waiting, claimsTo, termOf } = view;
+  const { self, now, listening, isolated, complete, waiting, claimsTo } = view;
   const { from, isAnswered = false } = loss;
   const turn = Math.max(0, Math.floor((now - (loss.waitedSince ?? waiting.get(vip.uid) ?? now)) / turnMs));
-  const term = termOf(vip.uid);
+  const term = highestTerm(vip, view);
   // A claim to this VIP may be among the claims that have not arrived yet.
   if (listening || (claimsTo(vip.uid).size === 0 && !complete)) {
     return silence(vip, 'Listening', { holder: undefined, term, waits: true });

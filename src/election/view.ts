@@ -21,7 +21,14 @@ export interface Vip {
   /** The node to which an administrator wants to move it. */
   readonly moveTo?: string | undefined;
   /** The holder on record in the API server: a copy, which counts only if nothing is heard. */
-  readonly recorded: { readonly node: string; readonly term: number } | undefined;
+  readonly recorded:
+    | {
+        readonly node: string;
+        readonly term: number;
+        /** The links on which the node announced it. */
+        readonly links?: readonly { readonly mac: string }[] | undefined;
+      }
+    | undefined;
 }
 
 /** A node as a candidate. */
@@ -35,6 +42,8 @@ export interface Candidate {
   readonly draining: boolean;
   /** When its present incarnation was first heard. */
   readonly backAt: number;
+  /** This node itself: no live peer hears it, although it hears some. None would learn of its claims. */
+  readonly unheard?: boolean;
   /** A host with its hardware address answered on the wire lately. */
   readonly answersOnWire: boolean;
   /** No host has answered repeated probes for its VIPs. */
@@ -65,6 +74,8 @@ export interface HolderView {
   readonly listening: boolean;
   /** This node hears no other speaker, although there are some. */
   readonly isolated: boolean;
+  /** This node hears at most half of the nodes, itself included: another part of the cluster may decide without it. */
+  readonly minority: boolean;
   /** All claims of all live peers are known. */
   readonly complete: boolean;
   /** Did a host answer probes for this VIP, or did none answer repeated probes? */
@@ -103,8 +114,8 @@ export interface HolderDecision {
   readonly claim: Claim | undefined;
   /** It waits for a claim of some node. */
   readonly waits: boolean;
-  /** A probe for it is needed; `node` should answer if it is alive. */
-  readonly probe: { readonly node: string | undefined } | undefined;
+  /** A probe for it is needed; `node` should answer if it is alive. `isRare`: a few seconds between two probes suffice. */
+  readonly probe: { readonly node: string | undefined; readonly isRare?: boolean } | undefined;
   /** It should move, but has moved too often lately (`MoveDamped`). */
   readonly damped: boolean;
 }
@@ -116,6 +127,12 @@ export function gainingOf(nodes: ReadonlyMap<string, Candidate>): HolderView['ga
     now: all.filter(([, { gains }]) => gains).map(([node]) => node),
     soon: all.filter(([, { gains, gainsSoon }]) => gains || gainsSoon).map(([node]) => node),
   };
+}
+
+/** Is a node that sees these nodes so in a part of the cluster that is no majority? */
+export function isMinority(nodes: ReadonlyMap<string, Candidate>): boolean {
+  const present = [...nodes.values()].filter(({ liveness }) => liveness !== 'Dead' && liveness !== 'Unknown');
+  return 2 * present.length <= nodes.size;
 }
 
 /** A decision to answer nothing. */

@@ -136,6 +136,7 @@ function isResult(value: unknown): boolean {
 function isLink(value: unknown): boolean {
   if (!isRecord(value) || !isLike(/^[^\s/]{1,15}$/, value.name)) return false;
   if (!isLike(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, value.mac) || !isListOf(value.addresses, isLinkAddress)) return false;
+  if (value.quiet !== undefined && typeof value.quiet !== 'boolean') return false;
   return value.blocked === undefined || isListOf(value.blocked, isText);
 }
 

@@ -64,12 +64,12 @@ function partsOf(links: readonly PeerLink[], bytes: number): readonly (readonly 
 }
 
 /** A link with one of its facts each. */
-function piecesOf({ name, mac, addresses, blocked = [] }: PeerLink): readonly PeerLink[] {
+function piecesOf({ addresses, blocked = [], ...link }: PeerLink): readonly PeerLink[] {
   const pieces = [
-    ...addresses.map((address) => ({ name, mac, addresses: [address] })),
-    ...blocked.map((node) => ({ name, mac, addresses: [], blocked: [node] })),
+    ...addresses.map((address) => ({ ...link, addresses: [address] })),
+    ...blocked.map((node) => ({ ...link, addresses: [], blocked: [node] })),
   ];
-  return pieces.length === 0 ? [{ name, mac, addresses: [] }] : pieces;
+  return pieces.length === 0 ? [{ ...link, addresses: [] }] : pieces;
 }
 
 /** The links with all facts of their pieces, in the order of their first pieces. */

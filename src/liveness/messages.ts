@@ -49,6 +49,8 @@ export interface PeerLink {
    * all arrive.
    */
   readonly blocked?: readonly string[];
+  /** The sender hears no peer on this link at the moment, and none answers its probes there. Otherwise absent. */
+  readonly quiet?: boolean;
 }
 
 /** One part of a list with this number. */

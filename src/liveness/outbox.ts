@@ -46,6 +46,8 @@ export class Outbox {
   #sentDigest: ClaimsDigest = noClaims;
   #list = 0;
   #listDigest: ClaimsDigest = noClaims;
+  /** How many nodes were reported so far. */
+  #turn = 0;
   #heard: { readonly at: number; readonly list: Heartbeat['heard'] } | undefined;
 
   constructor(peers: Peers) {
@@ -172,7 +174,7 @@ export class Outbox {
         const ageMs = Math.round(now - heardAt);
         return heartbeat?.state === 'Restarting' ? [node, ageMs, 'Restarting'] : [node, ageMs];
       });
-    const start = this.#sequence % Math.max(1, all.length);
+    const start = this.#turn % Math.max(1, all.length);
     const rotated = [...all.slice(start), ...all.slice(0, start)];
     const isFirst = ([, ageMs, state]: HeardNode) => ageMs >= times.suspect || state !== undefined;
     const list: HeardNode[] = [];
@@ -182,6 +184,7 @@ export class Outbox {
       if (size > namesAtOnce) break;
       list.push(item);
     }
+    this.#turn += list.length;
     this.#heard = { at: now, list };
     return list;
   }

@@ -36,8 +36,9 @@ export class Peers {
   #received = 0;
   #isUrgent = false;
   #areLinksChanged = false;
-  /** When a peer last reported that it misses this node. */
+  /** When a peer last reported that it misses this node, and when a peer last heard it, according to its report. */
   #missedAt = Number.NEGATIVE_INFINITY;
+  #heardAt = Number.NEGATIVE_INFINITY;
 
   constructor(self: Incarnation) {
     this.self = self;
@@ -156,6 +157,7 @@ export class Peers {
         isNew = true;
       }
       if (other) other.confirmedAliveAt = Math.max(other.confirmedAliveAt, now - ageMs);
+      if (node === this.self.node) this.#heardAt = Math.max(this.#heardAt, now - ageMs);
       if (!isSuspicion(ageMs)) continue;
       const missedAt = (node === this.self.node ? this.#missedAt : other?.missedAt) ?? now;
       if (now - missedAt >= times.suspect) isNew = true;
@@ -215,6 +217,17 @@ export class Peers {
   isComplete({ node, heartbeat, digest }: Peer): boolean {
     const known = this.claims.digestOf(node);
     return heartbeat !== undefined && digest.claims.count === known.count && digest.claims.sum === known.sum;
+  }
+
+  /**
+   * Is this node heard by no live peer, although it has heard some for a while? Each node is heard every 100 ms by some
+   * peers, which report that.
+   */
+  isUnheard(now: number): boolean {
+    if (now - this.#heardAt < times.alarm) return false;
+    const { of } = this.review(now);
+    const living = [...this.#peers.values()].filter(({ node }) => of.get(node)?.liveness === 'Alive');
+    return living.length > 0 && living.every(({ aliveSince }) => now - aliveSince >= times.alarm);
   }
 
   /**

@@ -17,27 +17,4 @@ export interface ExpectedFailure {
 
 /** Faults by the name of the test that shows them. */
 export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
-  // Who holds an address
-  'a node whose port is blocked while the cluster starts holds no VIP that another node holds': {
-    file: 'sim/wire.test.ts',
-    fault: 'a node that has never heard its peers does not know their hardware addresses, and yields to none of them',
-    shows: /seed \d: two answers, eight seconds after the start: 1000, at most 0/,
-  },
-  'a holder whose link works keeps its VIPs when all other nodes lose their links': {
-    file: 'sim/wire.test.ts',
-    fault:
-      'a link on which no peer is heard any more counts as one without inbound traffic, even if the peers report that their links are down',
-    shows: /seed 1: silence of a holder with a link: 4\d{3}, at most 0/,
-  },
-  'a host that is no node and answers for a VIP does not prevent the takeover from a dead holder': {
-    file: 'sim/wire.test.ts',
-    fault: 'any answer to a probe, from any hardware address, prevents a takeover as long as answers come',
-    shows: /seed 1: silence of the VIP that a foreign host answers for: 10000, at most 5000/,
-  },
-  'one-way loss between two nodes ends with one holder': {
-    file: 'sim/wire.test.ts',
-    fault:
-      'the node that hears nothing takes over VIPs without an answer, and never learns that the other node still answers',
-    shows: /seed 1: two answers, ten seconds later: 5000, at most 0/,
-  },
 };

@@ -3,13 +3,20 @@ import type { Ip } from '../../src/addr/ip.ts';
 import type { Random } from './random.ts';
 import type { Schedule } from './schedule.ts';
 
+/** The recorded holder of a VIP. */
+export interface HolderRecord {
+  readonly node: string;
+  readonly term: number;
+  readonly links: readonly { readonly mac: string }[];
+}
+
 /** A VIP as the cluster's objects have it. */
 export interface ApiVip {
   readonly uid: string;
   readonly address: Ip;
   readonly link: string;
   readonly eligible: ReadonlySet<string>;
-  readonly recorded: { readonly node: string; readonly term: number } | undefined;
+  readonly recorded: HolderRecord | undefined;
   /** The target of a move by an administrator, until the VIP is there. */
   readonly moveTo?: string | undefined;
 }
@@ -59,7 +66,7 @@ export class Api {
   }
 
   /** Writes a record if the server is reachable and has no newer one. */
-  record(uid: string, record: { readonly node: string; readonly term: number }): void {
+  record(uid: string, record: HolderRecord): void {
     const vip = this.#vips.get(uid);
     if (this.isDown || vip === undefined || (vip.recorded?.term ?? 0) > record.term) return;
     // The controller removes the request of a move that is complete.

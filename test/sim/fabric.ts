@@ -19,6 +19,8 @@ export class Fabric {
   readonly impairment: Impairment = { latencyMs: [0.1, 0.5], loss: 0, twice: 0 };
   /** Nodes whose firewall drops datagrams in both directions. ARP passes. */
   readonly blocked = new Set<string>();
+  /** Groups of nodes between which a firewall drops datagrams in both directions. ARP passes. */
+  portGroups: readonly (readonly string[])[] = [];
   /** The number of datagrams that each host has sent. */
   readonly sent = new Map<string, number>();
   readonly #schedule: Schedule;
@@ -57,6 +59,7 @@ export class Fabric {
     this.#segments.clear();
     this.#oneWay.clear();
     this.blocked.clear();
+    this.portGroups = [];
     Object.assign(this.impairment, { loss: 0, twice: 0 });
   }
 
@@ -81,6 +84,8 @@ export class Fabric {
   send({ from, to, cable }: { from: string; to: string; cable: string }, deliver: () => void): void {
     this.sent.set(from, (this.sent.get(from) ?? 0) + 1);
     if (this.blocked.has(from) || this.blocked.has(to) || !this.carries(from, to, cable)) return;
+    const group = this.portGroups.find((one) => one.includes(from));
+    if (group && !group.includes(to)) return;
     const copies = this.#random.chance(this.impairment.twice) ? 2 : 1;
     for (let i = 0; i < copies; i++) if (!this.isLost()) this.#schedule.in(this.latencyMs(), deliver);
   }

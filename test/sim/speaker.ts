@@ -390,12 +390,14 @@ export class SimSpeaker {
     if (schedule.now < this.#recordAt) return;
     this.#recordAt = schedule.now + 1_000;
     const records = new Map(this.#snapshot?.vips.map(({ uid, recorded }) => [uid, recorded]));
+    const linkOf = new Map(this.#snapshot?.vips.map(({ uid, link }) => [uid, link]));
     const run = this.#run;
     for (const { vip, action, term } of this.decisions) {
       const record = records.get(vip.uid);
+      const links = [{ mac: this.macOn(linkOf.get(vip.uid) ?? '') }];
       if (action.kind !== 'Hold' || (record?.node === this.name && record.term === term)) continue;
       schedule.in(random.between(20, 300), () => {
-        if (this.#run === run && this.isUp) api.record(vip.uid, { node: this.name, term });
+        if (this.#run === run && this.isUp) api.record(vip.uid, { node: this.name, term, links });
       });
     }
   }

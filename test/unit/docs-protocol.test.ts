@@ -49,7 +49,9 @@ const from: Incarnation = { node: 'n2', incarnation: '2'.repeat(16) };
 const to: Addressee = { node: 'n1', incarnation: '1'.repeat(16), newest: '1'.repeat(16) };
 const total: ClaimsDigest = { count: 1, sum: 7 };
 const envelope = { from, to, sequence: 1, total };
-const link: Required<PeerLink> = { name: 'eth0', mac: '02:00:00:00:00:01', addresses: ['192.0.2.1/24'], blocked: [] };
+const link: Required<PeerLink> = {
+  ...{ name: 'eth0', mac: '02:00:00:00:00:01', addresses: ['192.0.2.1/24'], blocked: [], quiet: true },
+};
 const claim: Required<Claim> = { uid: 'u', term: 1, isolated: true, leaving: true, leavingTo: 'n3' };
 const result: ProbeResult = { uid: 'u', term: 1, outcome: 'Verified', detail: '80' };
 

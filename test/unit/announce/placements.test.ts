@@ -66,7 +66,9 @@ function outcome(facts: Facts, svc = service('s', { ingress: [{ ip: vip }] })): 
     answersOnWire: false,
     silentOnWire: false,
   } as const;
-  const claims = new Map(desiredVips.vips.map(({ uid }) => [uid, { uid, term: 1, isolated: false, leaving: false }]));
+  const claims = new Map(
+    desiredVips.vips.map(({ uid }) => [uid, { uid, term: 1, isolated: false, minority: false, leaving: false }]),
+  );
   const decisions = decideHolders({
     self,
     now: 0,
@@ -82,6 +84,7 @@ function outcome(facts: Facts, svc = service('s', { ingress: [{ ip: vip }] })): 
     waiting: new Map(),
     listening: false,
     isolated: false,
+    minority: false,
     complete: true,
     wire: () => undefined,
     damped: () => false,

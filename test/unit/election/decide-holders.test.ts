@@ -106,6 +106,12 @@ table('the strongest of several claims counts', [
   ['this node has the lower term', { claims: { me: '3', n2: '4' } }, 'NotHolder n2'],
   ['a claim that was made alone gives way, whatever its term', { claims: { me: '9 alone', n2: '1' } }, 'NotHolder n2'],
   [
+    'a claim of this node gives way, whatever its term, while no peer hears this node',
+    { claims: { me: '9', n2: '1 alone' }, heard: { me: 'unheard' } },
+    'NotHolder n2',
+  ],
+  ['it stays if no other node claims the VIP', { claims: { me: '9' }, heard: { me: 'unheard' } }, 'Hold 9'],
+  [
     'of two claims that were made alone, the one with the higher term',
     { claims: { me: '3 alone', n2: '2 alone' } },
     'Hold 3',
@@ -196,6 +202,7 @@ table('a holder keeps its VIP while it lives and has a link for it', [
     { claims: { me: '3' }, state: 'incomplete' },
     'Hold 3',
   ],
+  ['held in the minority', { claims: { me: '3' }, state: 'minority' }, 'Hold 3 probes any-host'],
   ['claimed alone, and still alone', { claims: { me: '3 alone' }, state: 'isolated' }, 'Hold 3 alone probes any-host'],
   [
     'claimed alone, peers are heard now, but not all claims are known',

@@ -26,7 +26,7 @@ export interface Known {
   /** By node: what was heard of it and on the wire, as words of {@link heardAs}. */
   readonly heard?: Readonly<Record<string, string>>;
   /**
-   * The state of `me`, as words: `listening`, `isolated`, `incomplete` (not all claims of peers are
+   * The state of `me`, as words: `listening`, `isolated`, `minority`, `incomplete` (not all claims of peers are
    * known), `damped`.
    */
   readonly state?: string;
@@ -69,10 +69,11 @@ const heardAs: Readonly<Record<string, Partial<Candidate>>> = {
   'silent-on-wire': { silentOnWire: true },
   draining: { draining: true, gains: false },
   slow: gone,
+  unheard: { unheard: true, ...gone },
   back: { backAt: now - 100 },
 };
 
-const states = ['listening', 'isolated', 'incomplete', 'damped'];
+const states = ['listening', 'isolated', 'minority', 'incomplete', 'damped'];
 
 /** A ranking that is given by the row. */
 class GivenRanks extends RendezvousRanking {
@@ -141,6 +142,7 @@ function viewOf(known: Known): HolderView {
     formerOf: () => former,
     termOf: () => Math.max(known.seen ?? 0, ...[...claims.values()].map(({ term }) => term)),
     ...{ listening: state.includes('listening'), isolated: state.includes('isolated') },
+    minority: state.includes('minority'),
     complete: !state.includes('incomplete'),
     wire: () => known.wire,
     waiting: new Map(known.waitedMs === undefined ? [] : [[uid, now - known.waitedMs]]),
