@@ -123,7 +123,8 @@ export class DecisionCache {
       this.#byUid.set(vip.uid, decision);
       if (claim) this.#claims.set(this.#self, claim);
       else this.#claims.drop(this.#self, vip.uid);
-      if (!waits) this.#waiting.delete(vip.uid);
+      // While this node listens, or does not know all claims, it is no node's turn.
+      if (!waits || (action.kind === 'Silent' && action.reason === 'Listening')) this.#waiting.delete(vip.uid);
       else if (!this.#waiting.has(vip.uid)) this.#waiting.set(vip.uid, now);
       if (probe) this.#probing.add(vip.uid);
       else this.#probing.delete(vip.uid);

@@ -26,6 +26,7 @@ import { formerOf, isAllKnown } from './former-claims.ts';
 import { HolderProbes } from './holder-probes.ts';
 import { LinkProbes, type Probe, type WireClaim } from './link-probes.ts';
 import { isAwaited, Listening } from './listening.ts';
+import { isHeard, otherNodes } from './other-nodes.ts';
 import { probeTargetsOf } from './probe-targets.ts';
 import { type Candidate, gainingOf, type HolderDecision, type HolderView, isMinority, type Vip } from './view.ts';
 import { WireEvidence } from './wire-evidence.ts';
@@ -200,7 +201,7 @@ export class HolderElector {
     if (this.#listening.beginsAgain(now, this.#view?.isolated === true)) this.peers.forgetHeartbeats();
     this.peers.takeUrgentWork();
     const review = this.peers.review(now);
-    this.#updateOthers(review);
+    this.#updateOthers(review, now);
     const listening = this.isListening(now);
     const state = this.#state === 'Serving' && listening ? 'Listening' : this.#state;
     const linkProbes = this.#linkProbes.review(this.#input?.links ?? [], this.peers, now);
@@ -245,13 +246,13 @@ export class HolderElector {
     return usable.map((link) => (quiet.includes(link.name) ? { ...link, quiet: true } : link));
   }
 
-  /** The other nodes to send to. A node that is heard is not forgotten when its object is deleted. */
-  #updateOthers(review: PeerStates): void {
-    const nodes = this.#input?.nodes ?? new Map<string, unknown>();
-    const isHeard = (node: string) => ['Alive', 'Restarting'].includes(review.of.get(node)?.liveness ?? '');
-    if (this.#input && !this.#decisions.isSettled) this.peers.keepOnly((node) => nodes.has(node) || isHeard(node));
-    const extra = [...this.peers.all()].map(({ node }) => node).filter((node) => !nodes.has(node) && isHeard(node));
-    this.#others = [...nodes.keys(), ...extra].filter((node) => node !== this.#self);
+  /** A node that is heard is not forgotten when its object is deleted. */
+  #updateOthers(review: PeerStates, now: number): void {
+    const nodes = new Set(this.#input?.nodes.keys());
+    const known = { peers: this.peers, review, now };
+    if (this.#input && !this.#decisions.isSettled)
+      this.peers.keepOnly((node) => nodes.has(node) || isHeard(node, known));
+    this.#others = otherNodes(nodes, known);
   }
 
   #viewOf(review: PeerStates, { now, listening }: { readonly now: number; readonly listening: boolean }): HolderView {

@@ -176,6 +176,31 @@ test('a speaker that does not start again after SIGTERM is replaced', () => {
   });
 });
 
+test('a speaker that restarts while its Node object is gone, and others do not learn that it is back, is no second holder', () => {
+  for (const nodes of [2, 3, 5]) {
+    forSeeds(5, { nodes, vips: 8 }, (cluster) => {
+      cluster.boot();
+      const gone = anyHolder(cluster);
+      const others = cluster.names.filter((name) => name !== gone);
+      cluster.api.setNode(gone, undefined);
+      cluster.run(500);
+      for (const name of others) cluster.api.halfOpen(name);
+      cluster.speaker(gone).kill();
+      cluster.run(3_000);
+      cluster.api.setNode(gone, { draining: false });
+      cluster.speaker(gone).start({ remembers: true });
+      cluster.run(5_000);
+      const at = cluster.now;
+      cluster.run(5_000);
+      atMost('two answers', cluster.meter.mostTwofold(at), 0);
+      assert.deepEqual(cluster.unreached(), []);
+      cluster.api.recover();
+      cluster.run(3_000);
+      assertSettled(cluster);
+    });
+  }
+});
+
 test('a speaker that was paused does not answer for VIPs that other nodes have taken over', () => {
   for (const ms of [450, 800, 3_000, 30_000]) {
     forSeeds(10, { nodes: 3, vips: 6 }, (cluster) => {

@@ -27,6 +27,8 @@ interface Neighborhood {
 /** The path of a datagram that came through a router. */
 const routed = 'routed';
 const start = Buffer.from(messageStart);
+/** At most this many nodes without an object are answered. */
+const mostUnknown = 100;
 /** A speaker of version 0.2.0 on a node with a hundred links of Pods sends heartbeats of 11 kB. */
 const mostBytes = 16_384;
 
@@ -44,6 +46,8 @@ export class PeerTransport {
   #datagrams: SignedDatagrams | undefined;
   #neighborhood: Neighborhood = { addresses: new Map(), linkTo: () => undefined };
   #peerAddresses: ReadonlySet<string> = new Set();
+  /** Where nodes that the cluster's objects do not have sent from. */
+  readonly #heardFrom = new Map<string, string>();
   #unreadable = 0;
 
   constructor(options: PeerTransportOptions) {
@@ -67,14 +71,16 @@ export class PeerTransport {
   }
 
   /**
-   * Sends a message to a node: to its addresses in the cluster, and to those of its link addresses that are in a subnet of this node. The
-   * message is lost if the socket is not open.
+   * Sends a message to a node: to its addresses in the cluster, and to those of its link addresses that are in a subnet of this node. A node
+   * without an object is answered where it sent from: the list of nodes may be old. The message is lost if the socket is not open.
    */
   send = (node: string, message: Message, onLinks: readonly string[]): void => {
     const { addresses, linkTo } = this.#neighborhood;
     // A link-local address is of no use without its link.
     const reachable = onLinks.filter((address) => !isLinkLocal(address) && linkTo(address) !== undefined);
-    this.#datagrams?.send(encodeMessage(message), [...new Set([...(addresses.get(node) ?? []), ...reachable])]);
+    const heardFrom = this.#heardFrom.get(node);
+    const known = addresses.get(node) ?? (heardFrom === undefined ? [] : [heardFrom]);
+    this.#datagrams?.send(encodeMessage(message), [...new Set([...known, ...reachable])]);
   };
 
   /** The number of datagrams, by outcome. */
@@ -91,7 +97,18 @@ export class PeerTransport {
 
   #receive = (text: string, from: string): void => {
     const message = decodeMessage(text);
-    if (message === undefined) this.#unreadable++;
-    else this.received.emit(message, this.#neighborhood.linkTo(from) ?? routed);
+    if (message === undefined) {
+      this.#unreadable++;
+      return;
+    }
+    this.#noteSource(message.from.node, from);
+    this.received.emit(message, this.#neighborhood.linkTo(from) ?? routed);
   };
+
+  #noteSource(node: string, from: string): void {
+    this.#heardFrom.delete(node);
+    if (this.#neighborhood.addresses.has(node) || isLinkLocal(from)) return;
+    this.#heardFrom.set(node, from);
+    for (const oldest of this.#heardFrom.keys()) if (this.#heardFrom.size > mostUnknown) this.#heardFrom.delete(oldest);
+  }
 }

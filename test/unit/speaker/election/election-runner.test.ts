@@ -3,10 +3,14 @@
  * restarts, heartbeats to silent peers.
  */
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setImmediate as nextIteration } from 'node:timers/promises';
+import { decodeMessage, encodeMessage } from '../../../../src/liveness/codec.ts';
+import { type Message, noClaims } from '../../../../src/liveness/messages.ts';
 import { eventually } from '../../../lab/poll.ts';
 import { addressOf, Loopback, type Partner, type Speaker, soon, speakerHost, vipFor } from '../loopback.ts';
 
@@ -67,6 +71,29 @@ test('a speaker that ends announces its restart before its socket is closed', as
   // As at the end of a process: only its own close waits for the socket.
   await speaker.close();
   await eventually('the restart is announced', () => partner.heartbeats.at(-1)?.state === 'Restarting', soon);
+});
+
+test('a node that the cluster does not list is answered where it sent from: the list may be old', async () => {
+  const speaker = await loopback.speaker('n1', nodes.n1);
+  speaker.observe([], { n1: nodes.n1 });
+  const answers: (Message | undefined)[] = [];
+  const socket = loopback.keep(
+    createSocket('udp4', (data) => answers.push(decodeMessage(data.subarray(32).toString()))),
+  );
+  socket.bind(loopback.port, addressOf(nodes.n2));
+  await once(socket, 'listening');
+  const text = encodeMessage({
+    ...{ kind: 'Heartbeat', from: { node: 'n2', incarnation: '2'.repeat(16) }, sequence: 1, rules: 1, nextMs: 100 },
+    ...{ to: { node: 'n1', incarnation: '', newest: '' }, state: 'Listening', ages: { loop: 0, worker: 0 } },
+    ...{ links: [], heard: [], total: noClaims, wantsClaims: false },
+  });
+  const key = Buffer.from(readFileSync(loopback.keyFile, 'utf8'), 'base64');
+  socket.send(
+    Buffer.concat([createHmac('sha256', key).update(text).digest(), Buffer.from(text)]),
+    loopback.port,
+    addressOf(1),
+  );
+  await eventually('the node gets a heartbeat', () => answers.some((one) => one?.to.newest === '2'.repeat(16)), soon);
 });
 
 test('heartbeats to a silent peer also go to the links that it reported before', async () => {
