@@ -5,11 +5,13 @@ import { type Heartbeat, type SpeakerState, times } from '../liveness/messages.t
 import type { Peers } from '../liveness/peers.ts';
 import type { HolderProbes } from './holder-probes.ts';
 import type { Candidate, HolderView } from './view.ts';
+import type { WireEvidence } from './wire-evidence.ts';
 
 /** The facts from which a candidate is judged. */
 interface Judgement {
   readonly peers: Peers;
   readonly wire: HolderProbes;
+  readonly evidence: WireEvidence;
   readonly review: PeerStates;
   readonly now: number;
   readonly isolated: boolean;
@@ -50,7 +52,7 @@ export function ownCandidate(
 export function candidateOf(
   node: string,
   draining: boolean | undefined,
-  { peers, wire, review, now, isolated }: Judgement,
+  { peers, wire, evidence, review, now, isolated }: Judgement,
 ): Candidate {
   const peer = peers.get(node);
   const liveness = review.of.get(node)?.liveness ?? 'Unknown';
@@ -58,6 +60,7 @@ export function candidateOf(
   const leaves = draining === true || heartbeat?.state === 'Draining';
   const able = draining !== undefined && heartbeat !== undefined && isQuick(heartbeat.ages) && !leaves;
   const isGone = liveness === 'Dead' || liveness === 'Unknown';
+  const isVouchedFor = evidence.isVouchedFor(node, now);
   const proof = liveness === 'Unknown' ? proofs.unknown : isolated ? proofs.alone : proofs.dead;
   return {
     liveness,
@@ -65,8 +68,8 @@ export function candidateOf(
     gainsSoon: liveness === 'Restarting' && able && heartbeat?.state === 'Listening',
     draining: leaves,
     backAt: peer?.backAt ?? 0,
-    answersOnWire: isGone && wire.answersFor(node, now),
-    silentOnWire: isGone && wire.isSilent(node, { now, ...proof }),
+    answersOnWire: isGone && (isVouchedFor || wire.answersFor(node, now)),
+    silentOnWire: isGone && !isVouchedFor && wire.isSilent(node, { now, ...proof }),
   };
 }
 

@@ -132,7 +132,7 @@ function decideOwn(vip: Vip, { term, claim }: CurrentHolder, view: HolderView): 
   const leavingTo = vip.moveTo === self ? undefined : wantedAt(vip, view);
   const kept: Claim = {
     uid: vip.uid,
-    term: claim?.term ?? Math.max(term, termOf(vip.uid)),
+    term: Math.max(claim?.term ?? Math.max(term, termOf(vip.uid)), isolated ? 0 : termAfterLone(vip, view)),
     // Made in isolation, and not contested now that all claims of the peers are known: an ordinary claim from now on.
     isolated: (claim?.isolated ?? isolated) && (isolated || !complete),
     leaving: leavingTo !== undefined || (shouldLeave && !isDamped && hasSuccessor(vip, self, view)),
@@ -154,6 +154,17 @@ function standIn(vip: Vip, { node, term }: CurrentHolder, view: HolderView): Hol
   if (listening || ranking.first(vip.address, gaining.now, accepts) !== self) return undefined;
   const action = { kind: 'StandIn', node } as const;
   return { vip, holder: node, term, action, claim: undefined, waits: false, probe: undefined, damped: false };
+}
+
+/**
+ * A live node that hears no peer does not hear that its claim counts less. It learns of it from the record, if that has a
+ * term which is higher than its own.
+ */
+function termAfterLone({ uid }: Vip, { self, nodes, claimsTo }: HolderView): number {
+  const lone = [...claimsTo(uid)].filter(([node, { isolated }]) => {
+    return node !== self && isolated && nodes.get(node)?.liveness === 'Alive';
+  });
+  return Math.max(0, ...lone.map(([, { term }]) => term + 1));
 }
 
 function otherClaimant({ uid }: Vip, { self, claimsTo }: HolderView): string | undefined {

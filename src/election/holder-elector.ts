@@ -130,7 +130,8 @@ export class HolderElector {
     if (input.links.some((link) => isNew(link) && isAwaited(link.name, known))) this.#listening.linkCameBack();
     this.#input = input;
     this.#decisions.observe(input.vips);
-    if (before?.vips !== input.vips) this.#evidence.observe(input.vips);
+    if (before?.vips === input.vips) return;
+    for (const uid of this.#evidence.observe(input.vips)) this.peers.claims.drop(this.#self, uid);
   }
 
   /** Sets the state that this speaker announces to its peers. */
@@ -262,7 +263,7 @@ export class HolderElector {
     const unheard = this.peers.isUnheard(now);
     const own = { ages: this.#ages, listening, draining: draining(this.#self) === true, unheard };
     nodes.set(this.#self, ownCandidate(this.#state, own));
-    const known = { peers: this.peers, wire: this.#holderProbes, review, now, isolated };
+    const known = { peers: this.peers, wire: this.#holderProbes, evidence: this.#evidence, review, now, isolated };
     for (const node of this.#others) nodes.set(node, candidateOf(node, draining(node), known));
     return {
       self: this.#self,

@@ -44,7 +44,7 @@ export interface Candidate {
   readonly backAt: number;
   /** This node itself: no live peer hears it, although it hears some. None would learn of its claims. */
   readonly unheard?: boolean;
-  /** A host with its hardware address answered on the wire lately. */
+  /** A host with its hardware address answered on the wire lately, or its record shows that it lives. */
   readonly answersOnWire: boolean;
   /** No host has answered repeated probes for its VIPs. */
   readonly silentOnWire: boolean;

@@ -14,6 +14,8 @@ import type { Candidate, HolderView, Vip } from './view.ts';
 
 /** For this long a node that no peer hears counts as alive because it answers. */
 const vouchMs = 30_000;
+/** A record is believed for the same time at first, and for this time at most. */
+const mostRecordMs = 600_000;
 /**
  * A holder that hears few nodes gives a VIP up when another node has answered for it during this time. If both hear few,
  * one of them must wait longer.
@@ -35,6 +37,8 @@ export class WireEvidence {
   readonly #contested = new Map<string, { readonly since: number; readonly at: number }>();
   /** The nodes to which this node gave VIPs up because they answered. */
   readonly #yielded = new Map<string, { readonly node: string; readonly term: number }>();
+  /** By node: until when a record shows that it lives, and for how long it was believed. */
+  readonly #vouched = new Map<string, { readonly until: number; readonly ms: number }>();
   #view: HolderView | undefined;
   #review: PeerStates | undefined;
 
@@ -42,16 +46,24 @@ export class WireEvidence {
     this.#peers = peers;
   }
 
-  /** Replaces the VIPs: their records have hardware addresses of nodes that were not heard yet. */
-  observe(vips: readonly Vip[]): void {
+  /**
+   * Replaces the VIPs: their records have hardware addresses of nodes that were not heard yet. Returns the VIPs that this
+   * node must give up: while it was isolated, another node recorded a claim that counts more than its own.
+   */
+  observe(vips: readonly Vip[]): readonly string[] {
     const onRecord = new Map<string, string>();
     for (const { recorded } of vips)
       for (const { mac } of recorded?.links ?? []) onRecord.set(mac, recorded?.node ?? '');
     this.#onRecord = onRecord;
     this.#recorded = new Set(onRecord.values());
-    if (this.#yielded.size === 0) return;
-    const uids = new Set(vips.map(({ uid }) => uid));
-    for (const uid of this.#yielded.keys()) if (!uids.has(uid)) this.#yielded.delete(uid);
+    const uids = this.#yielded.size === 0 ? undefined : new Set(vips.map(({ uid }) => uid));
+    for (const uid of this.#yielded.keys()) if (!uids?.has(uid)) this.#yielded.delete(uid);
+    return this.#view?.isolated ? vips.filter(this.#isOverruled).map(({ uid }) => uid) : [];
+  }
+
+  /** Has the record of a node shown lately that it lives, although this node hears nothing of it? */
+  isVouchedFor(node: string, now: number): boolean {
+    return now < (this.#vouched.get(node)?.until ?? Number.NEGATIVE_INFINITY);
   }
 
   /** Takes the view of a tick. */
@@ -61,8 +73,10 @@ export class WireEvidence {
     this.#review = review;
     for (const node of this.#goneSince.keys()) if (!nodes.has(node)) this.#goneSince.delete(node);
     for (const [node, candidate] of nodes) {
-      if (!isGone(candidate)) this.#goneSince.delete(node);
-      else if (!this.#goneSince.has(node)) this.#goneSince.set(node, now);
+      if (!isGone(candidate)) {
+        this.#goneSince.delete(node);
+        this.#vouched.delete(node);
+      } else if (!this.#goneSince.has(node)) this.#goneSince.set(node, now);
     }
     const own = this.#peers.claims.of(this.#peers.self.node);
     for (const uid of this.#yielded.keys()) if (own.has(uid)) this.#yielded.delete(uid);
@@ -101,6 +115,25 @@ export class WireEvidence {
   /** The node to which this node gave a VIP up, while nothing better is known about its holder. */
   yieldedTo(uid: string): { readonly node: string; readonly term: number } | undefined {
     return this.#yielded.get(uid);
+  }
+
+  /** A term that is higher than ours was claimed after our claim, by a node that heard ours. */
+  #isOverruled = ({ uid, recorded }: Vip): boolean => {
+    const { self, nodes, now } = this.#view ?? {};
+    const own = this.#peers.claims.of(this.#peers.self.node).get(uid);
+    if (now === undefined || !own?.isolated || recorded === undefined || recorded.node === self) return false;
+    if (recorded.term <= own.term || nodes?.get(recorded.node)?.liveness !== 'Dead') return false;
+    this.#yielded.set(uid, { node: recorded.node, term: recorded.term });
+    this.#vouch(recorded.node, now);
+    return true;
+  };
+
+  /** Longer each time: it may be dead, or this node may hear nothing for long. */
+  #vouch(node: string, now: number): void {
+    if (this.isVouchedFor(node, now)) return;
+    const before = this.#vouched.get(node);
+    const ms = before && now < before.until + before.ms ? Math.min(2 * before.ms, mostRecordMs) : vouchMs;
+    this.#vouched.set(node, { until: now + ms, ms });
   }
 
   /** A live node says itself what it holds. */

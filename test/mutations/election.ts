@@ -132,6 +132,14 @@ export const election: readonly Mutation[] = [
     tests: ['sim/wire.test.ts'],
   },
   {
+    id: 'node-that-hears-nothing-is-not-told',
+    file: 'election/decide-holders.ts',
+    old: 'isolated ? 0 : termAfterLone(vip, view)',
+    new: '0',
+    consequence: 'A node whose link receives nothing answers for all addresses, and so do the other nodes.',
+    tests: ['sim/wire.test.ts'],
+  },
+  {
     id: 'links-that-all-lost-count-as-broken',
     file: 'election/link-probes.ts',
     old: 'if (isProven && known.some(({ node }) => hearsOthersOn(link, peers.links.of(node)))) silent.add(link.name);',

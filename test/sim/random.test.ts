@@ -29,16 +29,15 @@ const inTouch: readonly FaultName[] = [
 const partitioning: readonly FaultName[] = [...inTouch, 'dark', 'partition', 'impairment'];
 
 /**
- * The limit of the time that a VIP may have two answers while faults last. There is no limit for one-way loss, nor for a blocked port
- * together with other faults (see the list of expected failures). There is also none for a Node object that is missing while a speaker
- * starts: the two may not find each other.
+ * The limit of the time that a VIP may have two answers while faults last. It is longer where packets are lost in one direction, or
+ * where a blocked port comes together with other faults: a holder then learns of another one from the wire alone.
  */
 function mostMeanwhile(outcome: Outcome): number {
   if (isCalm(outcome)) return 500;
   if (isAllOf(inTouch, outcome)) return 1_000;
   // A node whose port is blocked gets no message. During another fault it learns only from probes, and those can be lost too.
   if (outcome.wasSettled && isAllOf(harmless, outcome)) return outcome.faults.has('block') ? 2_000 : 1_000;
-  return isAllOf(partitioning, outcome) ? 2_000 : Number.POSITIVE_INFINITY;
+  return isAllOf(partitioning, outcome) ? 2_000 : 6_000;
 }
 
 function isAllOf(names: readonly FaultName[], { faults }: Outcome): boolean {

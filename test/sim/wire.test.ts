@@ -272,3 +272,24 @@ test('a node that no peer hears gives its VIPs up to those that claim them', () 
     });
   }
 });
+
+test('a node that hears nothing, and is heard, gives its VIPs back to the nodes that hear each other', () => {
+  for (const nodes of [3, 4]) {
+    forSeeds(2, { nodes, vips: 8 }, (cluster) => {
+      cluster.boot();
+      for (const name of cluster.names.slice(1)) cluster.fabric.loseOneWay(name, 'node-0', 'eth0');
+      cluster.run(8_000);
+      const at = cluster.now;
+      cluster.run(15_000);
+      assert.deepEqual(cluster.unreached(), []);
+      atMost('two answers', cluster.meter.mostTwofold(at), 0);
+      const since = cluster.now;
+      cluster.run(100_000);
+      // It tries again more and more rarely: its peers may have died since.
+      atMost('two answers in 100 seconds', cluster.meter.mostTwofold(since), 3_000);
+      cluster.heal();
+      cluster.run(3_000);
+      assertSettled(cluster);
+    });
+  }
+});

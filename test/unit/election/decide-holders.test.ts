@@ -106,6 +106,11 @@ table('the strongest of several claims counts', [
   ['this node has the lower term', { claims: { me: '3', n2: '4' } }, 'NotHolder n2'],
   ['a claim that was made alone gives way, whatever its term', { claims: { me: '9 alone', n2: '1' } }, 'NotHolder n2'],
   [
+    'a claim that a live node made alone: it does not hear this one, and reads the higher term in the record',
+    { claims: { me: '3', n2: '5 alone' } },
+    'Hold 6',
+  ],
+  [
     'a claim of this node gives way, whatever its term, while no peer hears this node',
     { claims: { me: '9', n2: '1 alone' }, heard: { me: 'unheard' } },
     'NotHolder n2',
