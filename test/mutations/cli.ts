@@ -123,4 +123,12 @@ export const cli: readonly Mutation[] = [
     consequence: 'The tool finds no problem in a Service whose IPv6 address leads nowhere.',
     tests: ['unit/cli/unknowns.test.ts'],
   },
+  {
+    id: 'yaml-of-two-versions',
+    file: 'cli/yaml/write.ts',
+    old: "scalar.type = 'QUOTE_DOUBLE';",
+    new: "scalar.type = 'PLAIN';",
+    consequence: 'kubectl reads booleans and numbers where the tool has written texts, and refuses the objects.',
+    tests: ['unit/cli/yaml/yaml.test.ts'],
+  },
 ];

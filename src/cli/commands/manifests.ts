@@ -1,7 +1,6 @@
 /** Reads pools and advertisements from files, and has the API server check them without writing them (dry run). */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { parseAllDocuments } from 'yaml';
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../../api/advertisement.ts';
 import { type PoolView, parsePool, type RawPool } from '../../api/pool.ts';
 import { ApiError } from '../../kube/client.ts';
@@ -9,6 +8,7 @@ import { collections, mergePatch } from '../../kube/resources.ts';
 import { explained, readOne } from '../cluster/read.ts';
 import type { Reach } from '../cluster/session.ts';
 import { misused, wrong } from '../output/failure.ts';
+import { readYaml } from '../yaml/read.ts';
 import { appliedPatch } from './applied-patch.ts';
 
 /** An object in a file. */
@@ -51,7 +51,9 @@ export async function readManifests(
   const names = ours.map(({ kind, metadata }) => `${kind} ${metadata?.name}`);
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) throw misused(`${twice} is there twice in ${files.join(', ')}`);
-  const others = objects.filter((object) => !isOurs(object)).map(({ kind }) => String(kind));
+  const others = objects
+    .filter((object) => !isOurs(object))
+    .map(({ kind }) => String(kind ?? 'a document without a kind'));
   return { manifests: ours as unknown as readonly Manifest[], others: [...new Set(others)] };
 }
 
@@ -64,15 +66,11 @@ async function contentOf(file: string): Promise<string> {
 }
 
 function parseFile(file: string, content: string): readonly AnyObject[] {
-  const objects: AnyObject[] = [];
-  for (const document of parseAllDocuments(content)) {
-    const [error] = 'errors' in document ? document.errors : [];
-    if (error) throw wrong(`${file} is not valid YAML: ${error.message.split('\n')[0]}`);
-    const object = document.toJS() as AnyObject | null;
-    if (object === null) continue;
-    objects.push(...(object.kind === 'List' ? (object.items ?? []) : [object]));
-  }
-  return objects;
+  return readYaml(content).flatMap(({ value, fault }) => {
+    if (fault !== undefined) throw wrong(`${file} is not valid YAML: ${fault.split('\n')[0]}`);
+    const { items } = value as AnyObject;
+    return (Array.isArray(items) ? items : [value]).map((one): AnyObject => one ?? {});
+  });
 }
 
 /**

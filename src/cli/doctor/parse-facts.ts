@@ -1,8 +1,8 @@
 /** Parses objects of the API server into the facts that the doctor judges. */
-import { parse } from 'yaml';
 import type { RawMeta } from '../../api/meta.ts';
 import { parseTime } from '../../api/time.ts';
 import type { RawContainer, RawWorkload } from '../cluster/installation.ts';
+import { readYaml } from '../yaml/read.ts';
 import type { KubeProxyConfig, PodState, Warning, Workload } from './facts.ts';
 
 interface ContainerState {
@@ -105,15 +105,13 @@ function programsOf(containers: readonly RawContainer[] = []): Pick<Workload, 'i
 
 /** The range of cluster IPs in kubeadm's ConfigMap: the text of `networking.serviceSubnet`; undefined if it is not there. */
 export function serviceSubnetOf(data: Readonly<Record<string, string>>): string | undefined {
-  try {
-    const config = parse(data.ClusterConfiguration ?? '') as {
-      readonly networking?: { readonly serviceSubnet?: unknown };
-    } | null;
-    const subnet = config?.networking?.serviceSubnet;
-    return typeof subnet === 'string' ? subnet : undefined;
-  } catch {
-    return undefined;
-  }
+  const config = readYaml(data.ClusterConfiguration ?? '')[0]?.value as
+    | {
+        readonly networking?: { readonly serviceSubnet?: unknown };
+      }
+    | undefined;
+  const subnet = config?.networking?.serviceSubnet;
+  return typeof subnet === 'string' ? subnet : undefined;
 }
 
 /**
@@ -123,16 +121,14 @@ export function serviceSubnetOf(data: Readonly<Record<string, string>>): string 
 export function kubeProxyOf(data: Readonly<Record<string, string>>): KubeProxyConfig | undefined {
   const text = data['config.conf'] ?? data['kube-proxy-config.yml'] ?? data['config.yaml'];
   if (text === undefined) return undefined;
-  try {
-    const { mode, ipvs } = (parse(text) ?? {}) as {
-      readonly mode?: string;
-      readonly ipvs?: { readonly strictARP?: boolean };
-    };
-    // The default on Linux is iptables.
-    return { mode: mode || 'iptables', strictArp: ipvs?.strictARP === true };
-  } catch {
-    return undefined;
-  }
+  const [document] = readYaml(text);
+  if (document?.fault !== undefined) return undefined;
+  const { mode, ipvs } = (document?.value ?? {}) as {
+    readonly mode?: string;
+    readonly ipvs?: { readonly strictARP?: boolean };
+  };
+  // The default on Linux is iptables.
+  return { mode: mode || 'iptables', strictArp: ipvs?.strictARP === true };
 }
 
 /** An Event of the core group, as the API server sends it. */

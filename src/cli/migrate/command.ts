@@ -1,10 +1,10 @@
 /** `migrate`: takes Services over from another implementation, with the same addresses. */
 import { writeFile } from 'node:fs/promises';
-import { stringify } from 'yaml';
 import type { Session } from '../cluster/session.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits, misused, wrong } from '../output/failure.ts';
+import { writeYaml } from '../yaml/write.ts';
 import { renderFieldReport } from './field-report.ts';
 import { type Found, findInCluster, findInFiles, type Place } from './find.ts';
 import type { Preview } from './preview.ts';
@@ -62,8 +62,7 @@ function printed(found: Found): Answer {
   const obstacles = obstaclesOf(found, true);
   return {
     facts: { objects, services: previews, obstacles, report: migration.rows },
-    text: () =>
-      objects.map((object) => `---\n${stringify(object, { lineWidth: 0 })}`).join('') || '# no objects to carry over\n',
+    text: () => objects.map((object) => `---\n${writeYaml(object)}`).join('') || '# no objects to carry over\n',
     exit: obstacles.length > 0 ? exits.wrong : exits.fine,
   };
 }

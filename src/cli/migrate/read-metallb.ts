@@ -1,7 +1,6 @@
 /** Reads MetalLB's objects from the cluster or from files. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
 import type { RawService } from '../../api/service.ts';
 import { collections, workloadsPath } from '../../kube/resources.ts';
 import type { RawWorkload } from '../cluster/installation.ts';
@@ -11,6 +10,7 @@ import type { Workload } from '../doctor/facts.ts';
 import { isMetalLb } from '../doctor/others.ts';
 import { workloadOf } from '../doctor/parse-facts.ts';
 import { misused } from '../output/failure.ts';
+import { readYaml } from '../yaml/read.ts';
 import { type Manifest, manifestsOf } from './manifest.ts';
 
 const api = '/apis/metallb.io';
@@ -79,11 +79,8 @@ async function filesAt(path: string): Promise<readonly string[]> {
 }
 
 async function manifestsIn(file: string): Promise<readonly Manifest[]> {
-  const documents = parseAllDocuments(await readFile(file, 'utf8'));
-  if (!Array.isArray(documents)) return [];
-  return documents.flatMap((document) => {
-    const [error] = document.errors;
-    if (error) throw misused(`${file} is not valid YAML: ${error.message}`);
-    return manifestsOf(document.toJS());
+  return readYaml(await readFile(file, 'utf8')).flatMap(({ value, fault }) => {
+    if (fault !== undefined) throw misused(`${file} is not valid YAML: ${fault}`);
+    return manifestsOf(value);
   });
 }

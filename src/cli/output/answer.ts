@@ -1,8 +1,8 @@
 /** The answer of a command: facts for programs, text for people, and whether something is wrong. */
-import { Document, Scalar, visit } from 'yaml';
+import { writeYaml } from '../yaml/write.ts';
 import { plain } from './colors.ts';
 import { type Exit, exits } from './failure.ts';
-import { isPrintable, printable, printableJson, printableLines } from './printable.ts';
+import { printable, printableJson, printableLines } from './printable.ts';
 import type { TableStyle } from './table.ts';
 
 /** The output formats. */
@@ -28,19 +28,9 @@ export interface Answer<F = unknown> {
 export function renderAnswer(answer: Answer, format: Format, style: Omit<TableStyle, 'wide'>): string {
   const { facts } = answer;
   if (format === 'json') return printableJson(`${JSON.stringify(facts, null, 2)}\n`);
-  if (format === 'yaml') return yamlOf(JSON.parse(JSON.stringify(facts)));
+  if (format === 'yaml') return printableJson(writeYaml(JSON.parse(JSON.stringify(facts))));
   const text = answer.text({ ...style, wide: format === 'wide' }, printable(facts));
   return printableLines(text, { colors: style.colors !== plain });
-}
-
-function yamlOf(facts: unknown): string {
-  const document = new Document(facts);
-  visit(document, {
-    Scalar: (_, scalar) => {
-      if (typeof scalar.value === 'string' && !isPrintable(scalar.value)) scalar.type = Scalar.QUOTE_DOUBLE;
-    },
-  });
-  return printableJson(document.toString({ lineWidth: 0 }));
 }
 
 /** Returns the exit status of an answer. */

@@ -30,11 +30,6 @@ export function printableJson(text: string): string {
   return text.replace(inLines, (character) => `\\u${hex(character, 4)}`);
 }
 
-/** Does the text have a character that is not printable? */
-export function isPrintable(text: string): boolean {
-  return text.search(inValues) < 0;
-}
-
 function escaped(character: string): string {
   const short = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }[character];
   return short ?? (character <= '\xff' ? `\\x${hex(character, 2)}` : `\\u${hex(character, 4)}`);

@@ -1,0 +1,19 @@
+/** Writes YAML that every reader understands alike, whether it follows YAML 1.1 (kubectl) or YAML 1.2. */
+import { Document, visit } from 'yaml';
+import { resolvePlain } from './scalars.ts';
+
+/** Words and sentences without special characters, and IPv4 addresses with what follows them: no version of YAML reads anything else in them. */
+const clear = /^(?:[a-z](?:[\w./(), -]*[\w./)])?|\d+\.\d+\.\d+\.\d+[\d./-]*)$/i;
+
+/** Formats a value of JSON as one document. Texts that a reader could take for something else are in double quotes. */
+export function writeYaml(value: unknown): string {
+  const document = new Document(value, { aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar: (_, scalar) => {
+      const { value: text } = scalar;
+      if (typeof text === 'string' && !(clear.test(text) && typeof resolvePlain(text) === 'string'))
+        scalar.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return document.toString({ lineWidth: 0 });
+}
