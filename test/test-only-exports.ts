@@ -30,7 +30,6 @@ export const testOnlyExports: Readonly<Record<string, readonly string[]>> = {
     'src/cli/commands/simulate.ts#simulate',
     'src/cli/commands/who-has.ts#whoHas',
     'src/cli/doctor/command.ts#doctorAnswer',
-    'src/cli/migrate/manifest.ts#isManifest',
     'src/controller/controller.ts#pass',
     'src/kube/call-metrics.ts#rbacNamesOf',
     'src/kube/proxy-health.ts#parseProxyHealth',

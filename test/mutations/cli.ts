@@ -61,7 +61,7 @@ export const cli: readonly Mutation[] = [
   },
   {
     id: 'pools-of-bgp-are-taken-over',
-    file: 'cli/migrate/metallb.ts',
+    file: 'cli/migrate/convert/metallb.ts',
     old: "return names.filter((name) => covers('BGPAdvertisement', name) && !covers('L2Advertisement', name));",
     new: 'return [];',
     consequence: 'The migration takes over addresses that no node would answer for.',
@@ -69,7 +69,7 @@ export const cli: readonly Mutation[] = [
   },
   {
     id: 'sharing-key-joins-strangers-after-a-migration',
-    file: 'cli/migrate/services.ts',
+    file: 'cli/migrate/convert/services.ts',
     old: "return `${namespaces.join(',')}/${key.replaceAll('/', '-')}`;",
     new: "return `${namespaces.join(',')}/${key}`;",
     consequence: 'After a migration a key with a slash names a list of namespaces that it did not mean.',
@@ -130,5 +130,21 @@ export const cli: readonly Mutation[] = [
     new: "scalar.type = 'PLAIN';",
     consequence: 'kubectl reads booleans and numbers where the tool has written texts, and refuses the objects.',
     tests: ['unit/cli/yaml/yaml.test.ts'],
+  },
+  {
+    id: 'unreadable-limit-is-no-limit',
+    file: 'cli/migrate/convert/advertisements.ts',
+    old: 'if (nothing !== undefined || notes.isUnread) return',
+    new: 'if (nothing !== undefined) return',
+    consequence: 'An advertisement for some nodes becomes one for all nodes, because its selector was not understood.',
+    tests: ['unit/cli/migrate/files.test.ts'],
+  },
+  {
+    id: 'pools-of-other-namespaces-count',
+    file: 'cli/migrate/convert/choose.ts',
+    old: 'namespaceOf(object).some((one) => !known.includes(one))',
+    new: 'namespaceOf(object).some((one) => one === undefined)',
+    consequence: 'Of two pools with one name the migration carries over the one that MetalLB ignores.',
+    tests: ['unit/cli/migrate/files.test.ts'],
   },
 ];

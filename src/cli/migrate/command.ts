@@ -5,7 +5,7 @@ import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits, misused, wrong } from '../output/failure.ts';
 import { writeYaml } from '../yaml/write.ts';
-import { renderFieldReport } from './field-report.ts';
+import { renderFieldReport } from './convert/field-report.ts';
 import { type Found, findInCluster, findInFiles, type Place } from './find.ts';
 import type { Preview } from './preview.ts';
 import type { Obstacle } from './reach.ts';
@@ -18,12 +18,12 @@ export const migrateCommand: CommandSpec = {
   name: 'migrate',
   summary: 'take Services over from MetalLB with the same addresses',
   description:
-    "Without --apply it changes nothing. It prints MetalLB's pools and advertisements as Berth's objects to standard output, and a report on every field and every Service's address to standard error.\nWith --apply it creates the objects and takes the Services over, one by one. It stops at the first Service that would not keep its address.\nStatus 1: a Service would not keep its address, or no node would announce it.",
+    "Without --apply it changes nothing. It prints MetalLB's pools and advertisements as Berth's objects to standard output, and a report on every field and every Service's address to standard error.\nWith --apply it creates the objects and takes the Services over, one by one. It stops at the first Service that would not keep its address.\nStatus 1: a Service would not keep its address, no node would announce it, or something was not understood (with -f, also: there is no configuration of MetalLB).",
   args: [{ name: '<from>', what: 'the implementation', choices: ['metallb'] }],
   options: [
     {
       flags: '-f, --filename <path>',
-      what: 'read manifests instead of the cluster: a file or a folder (can be repeated)',
+      what: 'read manifests instead of the cluster: a file, a folder, or - for standard input (can be repeated)',
       many: true,
     },
     { flags: '--report <file>', what: 'write the report to this file instead of standard error' },
@@ -63,7 +63,7 @@ function printed(found: Found): Answer {
   return {
     facts: { objects, services: previews, obstacles, report: migration.rows },
     text: () => objects.map((object) => `---\n${writeYaml(object)}`).join('') || '# no objects to carry over\n',
-    exit: obstacles.length > 0 ? exits.wrong : exits.fine,
+    exit: obstacles.length > 0 || migration.rows.some(({ fate }) => fate === 'Unread') ? exits.wrong : exits.fine,
   };
 }
 

@@ -1,17 +1,22 @@
 /** Reads the objects to migrate from files or from the cluster, and converts them. */
-import { parseAdvertisement } from '../../api/advertisement.ts';
-import { parsePool } from '../../api/pool.ts';
+import { parseAdvertisement, type RawAdvertisement } from '../../api/advertisement.ts';
+import { parsePool, type RawPool } from '../../api/pool.ts';
 import type { RawService } from '../../api/service.ts';
+import { collections } from '../../kube/resources.ts';
 import { type Cluster, readCluster } from '../cluster/cluster.ts';
-import type { Session } from '../cluster/session.ts';
+import { listAll } from '../cluster/read.ts';
+import type { Reach, Session } from '../cluster/session.ts';
 import { askSpeakers, type SpeakerAnswer } from '../cluster/speakers.ts';
 import type { Workload } from '../doctor/facts.ts';
 import { Failure, wrong } from '../output/failure.ts';
-import type { Manifest } from './manifest.ts';
-import { convertMetalLb, type Migration } from './metallb.ts';
+import type { FieldRow } from './convert/field-report.ts';
+import type { Manifest } from './convert/manifest.ts';
+import { convertMetalLb, type Migration } from './convert/metallb.ts';
+import { existingRows } from './existing.ts';
 import { type Preview, previewTakeOver } from './preview.ts';
 import { linkOf, type Topology } from './reach.ts';
-import { readFiles, readObjects, readPrograms, readServices } from './read-metallb.ts';
+import { readFiles } from './read-files.ts';
+import { readObjects, readPrograms, readServices } from './read-metallb.ts';
 import type { Situation } from './steps.ts';
 
 /** The result of the conversion. */
@@ -31,20 +36,34 @@ export interface Place {
   readonly situation: Omit<Situation, 'stop'>;
 }
 
-/** Converts the objects in files. */
+/** Converts the objects in files. Throws a Failure if nothing in them is about MetalLB. */
 export async function findInFiles(paths: readonly string[]): Promise<Found> {
-  const objects = await readFiles(paths);
+  const { objects, rows } = await readFiles(paths);
   const services = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service').map(asService);
-  const migration = convertMetalLb({ objects, services, classes: defaultClasses });
-  return { migration, previews: [], place: undefined, note: '' };
+  const homes = homesIn(objects);
+  const migration = convertMetalLb({ objects, services, classes: defaultClasses, homes });
+  const all = [...rows, ...migration.rows];
+  if (all.every(({ fate }) => fate === 'NotNeeded'))
+    throw wrong(`no configuration of MetalLB in ${paths.join(', ')}`, 'give the manifests of its pools');
+  return { migration: { ...migration, rows: all }, previews: [], place: undefined, note: '' };
 }
 
 /** The chart's default of loadBalancerClasses. */
 const defaultClasses = ['berth.dev/berth'];
 
 /** Completes a Service of a file, which has no uid, and whose namespace may be set only when it is applied. */
-function asService({ metadata, spec = {} }: Manifest): RawService {
-  return { metadata: { namespace: 'default', uid: '', resourceVersion: '', ...metadata }, spec };
+function asService({ metadata, spec }: Manifest): RawService {
+  return { metadata: { namespace: 'default', uid: '', resourceVersion: '', ...metadata }, spec: spec ?? {} };
+}
+
+/** The namespaces of MetalLB's programs in files, whose content is unchecked. */
+function homesIn(objects: readonly Manifest[]): readonly string[] {
+  const isProgram = (object: Manifest) =>
+    /^(Deployment|DaemonSet)$/.test(object.kind) &&
+    /"app(\.kubernetes\.io\/name)?":"metallb"|"image":"[^"]*\bmetallb\/(controller|speaker)\b/.test(
+      JSON.stringify(object),
+    );
+  return [...new Set(objects.filter(isProgram).flatMap(({ metadata }) => metadata.namespace ?? []))];
 }
 
 /**
@@ -55,28 +74,44 @@ export async function findInCluster(session: Session): Promise<Found> {
   const reach = await session.reach();
   const objects = await readObjects(reach);
   if (objects === undefined) {
-    throw wrong('the cluster has no objects of MetalLB (metallb.io)', 'give its manifests with --filename');
+    throw wrong(
+      'the cluster has no objects of MetalLB (metallb.io)',
+      'give its manifests with --filename, and those of MetalLB until 0.12, which reads a ConfigMap, too',
+    );
   }
-  const services = await readServices(reach);
+  const [services, programs] = await Promise.all([readServices(reach), readPrograms(reach)]);
+  const from = { objects, services, homes: [...new Set(programs.map(({ namespace }) => namespace))] };
   const cluster = await readCluster(session).catch((error: unknown) => {
     if (error instanceof Failure) return error;
     throw error;
   });
   if (cluster instanceof Failure) {
-    const migration = convertMetalLb({ objects, services, classes: defaultClasses });
+    const migration = convertMetalLb({ ...from, classes: defaultClasses });
     return { migration, previews: [], place: undefined, note: cluster.message };
   }
   const { installation } = cluster;
   const { ownership } = installation.settings;
-  const migration = convertMetalLb({ objects, services, classes: ownership.classes });
+  const conversion = convertMetalLb({ ...from, classes: ownership.classes });
+  const migration = { ...conversion, rows: [...conversion.rows, ...(await readExistingRows(conversion, reach))] };
   const previews = previewTakeOver(migration, { ...cluster, ownership });
-  const [programs, answers] = await Promise.all([readPrograms(reach), askSpeakers(session, installation)]);
+  const answers = await askSpeakers(session, installation);
   const controllers = installation.controllers.filter(({ ready }) => ready).length;
   const situation = { programs, controllers, topology: topologyOf(migration, cluster, answers) };
   return { migration, previews, place: { cluster, programs, situation }, note: '' };
 }
 
-/** The pools, advertisements and links after the take-over. */
+async function readExistingRows({ pools, advertisements }: Migration, reach: Reach): Promise<readonly FieldRow[]> {
+  const [ourPools, ourAdvertisements] = await Promise.all([
+    listAll<RawPool>(reach, collections.pools),
+    listAll<RawAdvertisement>(reach, collections.advertisements),
+  ]);
+  return [
+    ...existingRows('IPAddressPool', pools, ourPools),
+    ...existingRows('L2Advertisement', advertisements, ourAdvertisements),
+  ];
+}
+
+/** The pools, advertisements and links after the take-over. An object that exists under the same name stays as it is. */
 function topologyOf(migration: Migration, cluster: Cluster, answers: readonly SpeakerAnswer[]): Topology {
   const { pools, advertisements, nodes } = cluster;
   const identity = { uid: '', resourceVersion: '' };
@@ -92,9 +127,11 @@ function topologyOf(migration: Migration, cluster: Cluster, answers: readonly Sp
   const newAdvertisements = migration.advertisements.map(({ metadata, spec }) =>
     parseAdvertisement({ metadata: { ...identity, ...metadata }, spec }),
   );
+  const isNew = (existing: readonly { readonly name: string }[]) => (one: { readonly name: string }) =>
+    !existing.some(({ name }) => name === one.name);
   return {
-    pools: [...pools, ...newPools],
-    advertisements: [...advertisements, ...newAdvertisements],
+    pools: [...pools, ...newPools.filter(isNew(pools))],
+    advertisements: [...advertisements, ...newAdvertisements.filter(isNew(advertisements))],
     nodes,
     links: new Map(links),
   };

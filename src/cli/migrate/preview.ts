@@ -6,8 +6,8 @@ import { type PoolView, parsePool } from '../../api/pool.ts';
 import { parseService, type RawService } from '../../api/service.ts';
 import { settle } from '../../ipam/allocate.ts';
 import { isForeign, type Ownership, shownBy } from '../../ipam/ownership.ts';
-import type { Migration } from './metallb.ts';
-import type { ConvertedService } from './services.ts';
+import type { Migration } from './convert/metallb.ts';
+import type { ConvertedService } from './convert/services.ts';
 
 /** The cluster before the take-over. */
 interface Before {

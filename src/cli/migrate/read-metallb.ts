@@ -1,6 +1,4 @@
-/** Reads MetalLB's objects from the cluster or from files. */
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+/** Reads MetalLB's objects and programs from the cluster. */
 import type { RawService } from '../../api/service.ts';
 import { collections, workloadsPath } from '../../kube/resources.ts';
 import type { RawWorkload } from '../cluster/installation.ts';
@@ -9,34 +7,56 @@ import type { Reach } from '../cluster/session.ts';
 import type { Workload } from '../doctor/facts.ts';
 import { isMetalLb } from '../doctor/others.ts';
 import { workloadOf } from '../doctor/parse-facts.ts';
-import { misused } from '../output/failure.ts';
-import { readYaml } from '../yaml/read.ts';
-import { type Manifest, manifestsOf } from './manifest.ts';
+import type { Manifest } from './convert/manifest.ts';
 
-const api = '/apis/metallb.io';
-/** All kinds of MetalLB's versions of the last years, and where they are served. */
-const kinds: readonly (readonly [kind: string, version: string, plural: string])[] = [
-  ['IPAddressPool', 'v1beta1', 'ipaddresspools'],
-  ['AddressPool', 'v1beta1', 'addresspools'],
-  ['L2Advertisement', 'v1beta1', 'l2advertisements'],
-  ['BGPAdvertisement', 'v1beta1', 'bgpadvertisements'],
-  ['BGPPeer', 'v1beta2', 'bgppeers'],
-  ['BFDProfile', 'v1beta1', 'bfdprofiles'],
-  ['Community', 'v1beta1', 'communities'],
-];
+const group = 'metallb.io';
+/** Kinds with one object for each Service or node, in which MetalLB reports its own state. */
+const reports = /status$|state$/i;
 
 /**
- * Reads the objects in the cluster. A kind that the cluster does not serve has no objects; undefined if it
- * serves none of the kinds.
+ * Reads all objects of MetalLB's API group, whatever kinds its version has; undefined if the cluster does not serve the group. A kind
+ * that has several versions is read once.
  */
 export async function readObjects(reach: Reach): Promise<readonly Manifest[] | undefined> {
+  const found = await readOne<ApiGroup>(reach, `/apis/${group}`);
+  if (found === undefined) return undefined;
+  const order = [found.preferredVersion, ...found.versions].map(({ version }) => version);
+  const served = await Promise.all([...new Set(order)].map((version) => kindsOf(reach, version)));
+  const kinds = [
+    ...new Map(
+      served
+        .flat()
+        .toReversed()
+        .map((one) => [one.kind, one] as const),
+    ).values(),
+  ];
+  const wanted = kinds.filter(({ kind }) => !reports.test(kind)).sort((a, b) => (a.kind < b.kind ? -1 : 1));
   const lists = await Promise.all(
-    kinds.map(async ([kind, version, plural]) => {
-      const list = await readOne<{ readonly items?: readonly Manifest[] }>(reach, `${api}/${version}/${plural}`);
-      return list?.items?.map((item) => ({ ...item, kind, apiVersion: `metallb.io/${version}` }));
+    wanted.map(async ({ kind, apiVersion, path }) => {
+      const items = await listAll<Manifest>(reach, path);
+      return items.map((item) => ({ ...item, kind, apiVersion }));
     }),
   );
-  return lists.every((list) => list === undefined) ? undefined : lists.flatMap((list) => list ?? []);
+  return lists.flat();
+}
+
+/** `meta/v1` APIGroup. */
+interface ApiGroup {
+  readonly preferredVersion: { readonly version: string };
+  readonly versions: readonly { readonly version: string }[];
+}
+
+/** `meta/v1` APIResourceList. */
+interface ResourceList {
+  readonly resources?: readonly { readonly name: string; readonly kind: string }[];
+}
+
+async function kindsOf(reach: Reach, version: string) {
+  const path = `/apis/${group}/${version}`;
+  const { resources = [] } = (await readOne<ResourceList>(reach, path)) ?? {};
+  return resources
+    .filter(({ name }) => !name.includes('/'))
+    .map(({ name, kind }) => ({ kind, apiVersion: `${group}/${version}`, path: `${path}/${name}` }));
 }
 
 /** Reads all Services. */
@@ -55,32 +75,4 @@ export async function readPrograms(reach: Reach): Promise<readonly Workload[]> {
     ...daemonSets.map((raw) => workloadOf('DaemonSet', raw)),
   ];
   return all.filter(isMetalLb);
-}
-
-/** Reads the objects in files and folders (`*.yaml`, `*.yml`, `*.json`, also in subfolders). */
-export async function readFiles(paths: readonly string[]): Promise<readonly Manifest[]> {
-  const files = (await Promise.all(paths.map(filesAt))).flat();
-  if (files.length === 0)
-    throw misused(`no manifest in ${paths.join(', ')}`, 'names of manifests end in .yaml, .yml or .json');
-  return (await Promise.all(files.map(manifestsIn))).flat();
-}
-
-async function filesAt(path: string): Promise<readonly string[]> {
-  try {
-    if (!(await stat(path)).isDirectory()) return [path];
-    const names = await readdir(path, { recursive: true });
-    return names
-      .filter((name) => /\.(ya?ml|json)$/.test(name))
-      .sort()
-      .map((name) => join(path, name));
-  } catch (error) {
-    throw misused(`${path} cannot be read: ${(error as Error).message}`);
-  }
-}
-
-async function manifestsIn(file: string): Promise<readonly Manifest[]> {
-  return readYaml(await readFile(file, 'utf8')).flatMap(({ value, fault }) => {
-    if (fault !== undefined) throw misused(`${file} is not valid YAML: ${fault}`);
-    return manifestsOf(value);
-  });
 }

@@ -3,10 +3,10 @@ import { familyOf, ipToNumber, parseIp } from '../../addr/ip.ts';
 import { holds, rangeSet } from '../../addr/range-set.ts';
 import type { RawService } from '../../api/service.ts';
 import type { Workload } from '../doctor/facts.ts';
-import type { Migration } from './metallb.ts';
+import type { Migration } from './convert/metallb.ts';
+import type { ConvertedService } from './convert/services.ts';
 import type { Preview } from './preview.ts';
 import { type Obstacle, silencedBy, type Topology } from './reach.ts';
-import type { ConvertedService } from './services.ts';
 
 /** The facts that a take-over depends on besides the Services. */
 export interface Situation {

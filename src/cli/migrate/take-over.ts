@@ -20,8 +20,8 @@ import { ask, listAll, readOne } from '../cluster/read.ts';
 import type { Reach, Session } from '../cluster/session.ts';
 import type { Workload } from '../doctor/facts.ts';
 import { wrong } from '../output/failure.ts';
-import type { Migration } from './metallb.ts';
-import type { ConvertedService } from './services.ts';
+import type { Migration } from './convert/metallb.ts';
+import type { ConvertedService } from './convert/services.ts';
 import { addressesOf, keyOf } from './steps.ts';
 
 /** The input of a take-over. */

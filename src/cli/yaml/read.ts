@@ -12,6 +12,8 @@ interface YamlDocument {
   readonly fault?: string;
   /** Keys that occur twice in a mapping: the last one counts. */
   readonly warnings: readonly string[];
+  /** Its text. */
+  readonly source: string;
 }
 
 /** Reads all documents of a file. Empty documents are left out. */
@@ -22,7 +24,7 @@ export function readYaml(text: string): readonly YamlDocument[] {
 function jsonIn(text: string): readonly YamlDocument[] | undefined {
   if (!/^\s*\{/.test(text)) return undefined;
   try {
-    return [{ line: 1, value: JSON.parse(text), warnings: [] }];
+    return [{ line: 1, value: JSON.parse(text), warnings: [], source: text }];
   } catch {
     return undefined;
   }
@@ -67,13 +69,14 @@ function documentsIn({ line, text }: Chunk): readonly YamlDocument[] {
     const [fault] = told.filter(({ code }) => code !== 'DUPLICATE_KEY');
     const warnings = told.filter(({ code }) => code === 'DUPLICATE_KEY').map((one) => one.text);
     const begin = at([document.contents?.range?.[0] ?? 0]);
-    if (fault !== undefined) return [{ line: begin, value: undefined, fault: fault.text, warnings }];
+    if (fault !== undefined) return [{ line: begin, value: undefined, fault: fault.text, warnings, source: text }];
     try {
       const value: unknown = document.toJS();
-      return value === null ? [] : [{ line: begin, value, warnings }];
+      return value === null ? [] : [{ line: begin, value, warnings, source: text }];
     } catch (error) {
       // Aliases that would fill the memory.
-      return [{ line: begin, value: undefined, fault: `line ${begin}: ${(error as Error).message}`, warnings }];
+      const why = `line ${begin}: ${(error as Error).message}`;
+      return [{ line: begin, value: undefined, fault: why, warnings, source: text }];
     }
   });
 }

@@ -1,10 +1,10 @@
 /** The field report of a migration: the result for every field of every object. */
 
 /**
- * `Carried`: unchanged. `Adapted`: in another form, or with a difference that the text names. `NotCarried`:
- * Berth has no equivalent. `NotNeeded`: Berth works without it.
+ * `Unread`: its form is not understood, so its object is not carried over. `NotCarried`: Berth has no equivalent. `Adapted`: in another
+ * form, or with a difference that the text names. `Carried`: unchanged. `NotNeeded`: Berth works without it.
  */
-type FieldFate = 'Carried' | 'Adapted' | 'NotCarried' | 'NotNeeded';
+type FieldFate = 'Unread' | 'NotCarried' | 'Adapted' | 'Carried' | 'NotNeeded';
 
 /** One line of the report. */
 export interface FieldRow {
@@ -28,6 +28,15 @@ export class FieldReport {
     this.#object = object;
   }
 
+  /** Whether some part of the object was not understood. */
+  get isUnread(): boolean {
+    return this.rows.some(({ fate }) => fate === 'Unread');
+  }
+
+  unread(field: string, as: string, todo: string): void {
+    this.#add('Unread', field, { as, todo });
+  }
+
   carried(field: string, as: string, todo?: string): void {
     this.#add('Carried', field, { as, todo });
   }
@@ -44,23 +53,13 @@ export class FieldReport {
     this.#add('NotNeeded', field, { as, todo: undefined });
   }
 
-  /** Reports fields that the migration does not know: from a newer version, or misspelt. */
-  unknown(spec: Readonly<Record<string, unknown>>, known: readonly string[]): void {
-    for (const field of Object.keys(spec).filter((name) => !known.includes(name))) {
-      this.notCarried(
-        `spec.${field}`,
-        'this version of Berth does not know the field',
-        "see MetalLB's documentation of the field",
-      );
-    }
-  }
-
   #add(fate: FieldFate, field: string, { as, todo }: { readonly as: string; readonly todo: string | undefined }): void {
     this.rows.push({ object: this.#object, field, fate, as, ...(todo !== undefined && { todo }) });
   }
 }
 
 const headings: Readonly<Record<FieldFate, string>> = {
+  Unread: 'NOT UNDERSTOOD, so not carried over',
   NotCarried: 'Not carried over: Berth has no equivalent',
   Adapted: 'Carried over with a difference',
   Carried: 'Carried over unchanged',

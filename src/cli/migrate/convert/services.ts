@@ -2,7 +2,8 @@
  * Converts the annotations of Services. Berth reads most of MetalLB's annotations unchanged; a few need
  * another form.
  */
-import type { RawService } from '../../api/service.ts';
+import { parseIp } from '../../../addr/ip.ts';
+import type { RawService } from '../../../api/service.ts';
 import { FieldReport, type FieldRow } from './field-report.ts';
 
 /** The other input of a Service's conversion. */
@@ -39,7 +40,8 @@ export function convertService(service: RawService, context: ServiceContext): Co
     if (prefix === undefined) continue;
     const name = key.slice(prefix.length);
     const field = `metadata.annotations[${key}]`;
-    if (name === 'address-pool') reportPool(value, field, { notes, pools: context.pools });
+    if (typeof value !== 'string') notes.unread(field, `${JSON.stringify(value)} is not a text`, 'put it in quotes');
+    else if (name === 'address-pool') reportPool(value, field, { notes, pools: context.pools });
     else if (name === 'loadBalancerIPs') notes.carried(field, value);
     else if (name === 'allow-shared-ip') {
       const sharing = sharingKeyFor(service, context.services);
@@ -65,7 +67,7 @@ function reportPool(
   field: string,
   { notes, pools }: { readonly notes: FieldReport; readonly pools: readonly string[] },
 ): void {
-  if (pools.includes(value)) notes.carried(field, value);
+  if (pools.includes(value.trim())) notes.carried(field, value);
   else notes.notCarried(field, `there will be no pool ${value}`, 'change the annotation to another pool, or remove it');
 }
 
@@ -97,11 +99,22 @@ function sharingKeyFor(service: RawService, all: readonly RawService[]): string 
   return `${namespaces.join(',')}/${key.replaceAll('/', '-')}`;
 }
 
-function sharingKeyOf({ metadata: { annotations = {} } }: RawService): string | undefined {
-  return prefixes.map((prefix) => annotations[`${prefix}allow-shared-ip`]).find((value) => value !== undefined);
+function sharingKeyOf({ metadata: { annotations } }: RawService): string | undefined {
+  const values = prefixes.map((prefix) => annotations?.[`${prefix}allow-shared-ip`]);
+  return values.find((value) => typeof value === 'string')?.trim();
 }
 
+/** Whether two Services have a common address, or may get one: a Service in a file shows no address, and may ask for none. */
 function shareAddress(a: RawService, b: RawService): boolean {
-  const shown = new Set((a.status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip));
-  return (b.status?.loadBalancer?.ingress ?? []).some(({ ip }) => ip !== undefined && shown.has(ip));
+  const [some, others] = [addressesFor(a), addressesFor(b)];
+  return some.size === 0 ? others.size === 0 : !some.isDisjointFrom(others);
+}
+
+/** The addresses that a Service shows; if it shows none, those that it asks for. */
+function addressesFor({ metadata: { annotations }, spec, status }: RawService): ReadonlySet<string> {
+  const shown = (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+  if (shown.length > 0) return new Set(shown);
+  const asked = prefixes.map((prefix) => annotations?.[`${prefix}loadBalancerIPs`]).find((one) => one !== undefined);
+  const texts = String(asked ?? spec.loadBalancerIP ?? '').split(',');
+  return new Set(texts.map((text) => parseIp(text.trim())).filter((ip) => ip !== undefined));
 }

@@ -1,16 +1,18 @@
 /** Converts MetalLB's pools to Berth's. */
-import { formatRange, isRange, parseRange } from '../../addr/range.ts';
-import { rangeSet } from '../../addr/range-set.ts';
-import type { LabelSelector } from '../../api/meta.ts';
-import type { RawPool } from '../../api/pool.ts';
+import { formatRange, isRange, parseRange } from '../../../addr/range.ts';
+import { rangeSet } from '../../../addr/range-set.ts';
+import type { RawPool } from '../../../api/pool.ts';
+import { brief } from '../../../api/text.ts';
 import { FieldReport, type FieldRow } from './field-report.ts';
-import { type Manifest, objectsOf, textsOf, titleOf } from './manifest.ts';
+import { Fields } from './fields.ts';
+import { type Manifest, titleOf } from './manifest.ts';
+import { convertMetadata, type NewMetadata } from './metadata.ts';
 
 /** A pool to create. */
 export interface NewPool {
   readonly apiVersion: 'berth.dev/v1beta1';
   readonly kind: 'IPAddressPool';
-  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly metadata: NewMetadata;
   readonly spec: RawPool['spec'];
 }
 
@@ -30,44 +32,49 @@ const unusable = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3', '
 /** Converts an IPAddressPool of MetalLB. */
 export function convertPool(raw: Manifest): Converted<NewPool> {
   const notes = new FieldReport(titleOf(raw));
-  const { spec = {}, metadata } = raw;
-  const addresses = convertAddresses(spec.addresses, notes);
-  if (addresses.length === 0) {
-    notes.notCarried('', 'it has no address that Berth can give out');
-    return { object: undefined, rows: notes.rows };
-  }
+  const spec = new Fields(raw.spec, 'spec', notes);
+  const addresses = convertAddresses(spec, notes);
+  const allocation = convertAllocation(spec.map('serviceAllocation'), notes);
+  const flags = convertFlags(spec, notes);
+  spec.reportUnknown();
+  return { object: newPool(raw, { ...flags, ...allocation, addresses }, notes), rows: notes.rows };
+}
+
+/** Makes the pool; undefined if it has no addresses, or if a part of the object is not understood. */
+export function newPool(raw: Manifest, spec: NewPool['spec'], notes: FieldReport): NewPool | undefined {
+  const metadata = convertMetadata(raw, notes);
+  if (spec.addresses.length === 0) notes.notCarried('', 'it has no address that Berth can give out');
+  if (spec.addresses.length === 0 || notes.isUnread) return undefined;
+  return { apiVersion: 'berth.dev/v1beta1', kind: 'IPAddressPool', metadata, spec };
+}
+
+/** Converts `autoAssign` and `avoidBuggyIPs`. */
+export function convertFlags(spec: Fields, notes: FieldReport): Pick<NewPool['spec'], 'autoAssign' | 'avoidBuggyIPs'> {
   const flag = (name: 'autoAssign' | 'avoidBuggyIPs') => {
-    const value = spec[name];
-    if (typeof value !== 'boolean') return {};
+    const value = spec.boolean(name);
+    if (value === undefined) return {};
     notes.carried(`spec.${name}`, String(value));
     return { [name]: value };
   };
-  const allocation = convertAllocation(spec.serviceAllocation, notes);
-  notes.unknown(spec, ['addresses', 'autoAssign', 'avoidBuggyIPs', 'serviceAllocation']);
-  const object: NewPool = {
-    ...header,
-    metadata: { name: metadata.name, ...labelsOf(metadata.labels) },
-    spec: { addresses, ...flag('autoAssign'), ...flag('avoidBuggyIPs'), ...allocation },
-  };
-  return { object, rows: notes.rows };
-}
-
-const header = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAddressPool' } as const;
-
-/** Keeps the labels, except those of Helm and Kubernetes. */
-function labelsOf(labels: Readonly<Record<string, string>> = {}): Pick<NewPool['metadata'], 'labels'> {
-  const own = Object.entries(labels).filter(([key]) => !/(^|\.)(kubernetes\.io|helm\.sh)\//.test(key));
-  return own.length === 0 ? {} : { labels: Object.fromEntries(own) };
+  return { ...flag('autoAssign'), ...flag('avoidBuggyIPs') };
 }
 
 /**
  * Converts the entries. An entry that both programs understand stays as it is written, so that users can
  * search for it.
  */
-export function convertAddresses(value: unknown, notes: FieldReport): readonly string[] {
+export function convertAddresses(spec: Fields, notes: FieldReport): readonly string[] {
   const taken: string[] = [];
-  for (const [i, text] of textsOf(value).entries()) {
+  for (const [i, text] of spec.list('addresses').entries()) {
     const field = `spec.addresses[${i}]`;
+    if (typeof text !== 'string') {
+      notes.unread(
+        field,
+        `${brief(JSON.stringify(text))} is not a text`,
+        'put the address in quotes, on one line of its own',
+      );
+      continue;
+    }
     const range = parseRange(text.trim());
     const fault = isRange(range) ? faultOf(text.trim()) : range.message;
     if (fault === undefined) {
@@ -101,20 +108,14 @@ function faultOf(text: string): string | undefined {
     : undefined;
 }
 
-interface MetalLbAllocation {
-  readonly priority?: number;
-  readonly namespaces?: readonly string[];
-  readonly namespaceSelectors?: readonly LabelSelector[];
-  readonly serviceSelectors?: readonly LabelSelector[];
-}
-
-function convertAllocation(value: unknown, notes: FieldReport): Pick<RawPool['spec'], 'serviceAllocation'> {
-  if (typeof value !== 'object' || value === null) return {};
+function convertAllocation(fields: Fields | undefined, notes: FieldReport): Pick<NewPool['spec'], 'serviceAllocation'> {
+  if (fields === undefined) return {};
   const at = 'spec.serviceAllocation';
-  const { priority, ...rest } = value as MetalLbAllocation;
-  const namespaces = [...new Set(textsOf(rest.namespaces))];
-  const namespaceSelectors = objectsOf<LabelSelector>(rest.namespaceSelectors);
-  const serviceSelectors = objectsOf<LabelSelector>(rest.serviceSelectors);
+  const priority = fields.integer('priority');
+  const namespaces = [...new Set(fields.texts('namespaces'))];
+  const namespaceSelectors = fields.selectors('namespaceSelectors');
+  const serviceSelectors = fields.selectors('serviceSelectors');
+  fields.reportUnknown();
   if (namespaces.length > 0) notes.carried(`${at}.namespaces`, namespaces.join(', '));
   if (namespaceSelectors.length > 0) {
     notes.adapted(
@@ -123,25 +124,26 @@ function convertAllocation(value: unknown, notes: FieldReport): Pick<RawPool['sp
     );
   }
   if (serviceSelectors.length > 0) notes.carried(`${at}.serviceSelectors`, 'the same selectors');
-  const order = priority !== undefined && priority >= 0 ? { priority } : {};
-  if (priority !== undefined && priority < 0) {
-    notes.adapted(
-      `${at}.priority`,
-      `${priority} became 0, which is tried last`,
-      'give the pools priorities of 1 and higher',
-    );
-  } else if (priority !== undefined) {
-    notes.carried(
-      `${at}.priority`,
-      `${priority}; among equal priorities the pool with the first name is tried first (MetalLB: any of them)`,
-    );
-  }
   return {
     serviceAllocation: {
-      ...order,
+      ...convertPriority(priority, notes),
       ...(namespaces.length > 0 && { namespaces }),
       ...(namespaceSelectors.length > 0 && { namespaceSelectors }),
       ...(serviceSelectors.length > 0 && { serviceSelectors }),
     },
   };
+}
+
+function convertPriority(priority: number | undefined, notes: FieldReport): { readonly priority?: number } {
+  const field = 'spec.serviceAllocation.priority';
+  if (priority === undefined) return {};
+  if (priority < 0) {
+    notes.adapted(field, `${priority} became 0, which is tried last`, 'give the pools priorities of 1 and higher');
+    return {};
+  }
+  notes.carried(
+    field,
+    `${priority}; among equal priorities the pool with the first name is tried first (MetalLB: any of them)`,
+  );
+  return { priority };
 }

@@ -10,6 +10,7 @@ const kinds: Readonly<Record<string, string>> = {
   BGPAdvertisement: "Berth has no BGP: it answers ARP and Neighbor Solicitations in the nodes' own network",
   BGPPeer: 'Berth opens no session to a router',
   Community: 'communities exist in BGP only',
+  FRRConfiguration: 'FRR is a program for BGP',
   BFDProfile: "BFD watches BGP sessions; Berth's speakers watch each other (400 ms, without configuration)",
 };
 
