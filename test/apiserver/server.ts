@@ -9,6 +9,17 @@ import type { WatchEvent } from './history.ts';
 import { type ApiAnswer, Refusal, statusBody } from './refusals.ts';
 import { ApiStore } from './store.ts';
 
+/** What a SelfSubjectAccessReview asks for (authorization.k8s.io). */
+export interface AccessQuestion {
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+
 /** An open watch. */
 interface OpenWatch {
   readonly asked: Asked;
@@ -23,6 +34,8 @@ export class ApiServer {
   readonly store: ApiStore;
   /** All requests, in order of arrival. */
   readonly asked: Asked[] = [];
+  /** The answer to SelfSubjectAccessReviews. No other request depends on it. */
+  allows: (question: AccessQuestion) => boolean = () => true;
   readonly #server: Server;
   readonly #scheme: string;
   readonly #sockets = new Set<Socket>();
@@ -214,9 +227,17 @@ export class ApiServer {
 
   #carryOut(asked: Asked, response: ServerResponse): number {
     if (asked.watches) return this.#watch(asked, response);
-    const answered = this.store.request(asked);
+    const answered = this.#answerTo(asked);
     answer(response, answered);
     return answered.status;
+  }
+
+  #answerTo(asked: Asked): ApiAnswer {
+    if (asked.path === reviews) {
+      const { spec } = asked.body as { readonly spec: { readonly resourceAttributes: AccessQuestion } };
+      return { status: 201, body: { status: { allowed: this.allows(spec.resourceAttributes) } } };
+    }
+    return asked.query.dryRun === 'All' ? this.store.tried(asked) : this.store.request(asked);
   }
 
   #watch(asked: Asked, response: ServerResponse): number {

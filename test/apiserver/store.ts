@@ -78,6 +78,13 @@ export class ApiStore {
     }
   }
 
+  /** The answer to a request that changes nothing (dry run). */
+  tried(request: StoreRequest): ApiAnswer {
+    const copy = new ApiStore(this.#options);
+    copy.restore(this.snapshot());
+    return copy.request(request);
+  }
+
   /**
    * Sends every change after the version in the query to a listener. Without a version, sends the present objects and
    * then every change. Returns a function that ends the watch.

@@ -147,4 +147,20 @@ export const cli: readonly Mutation[] = [
     consequence: 'Of two pools with one name the migration carries over the one that MetalLB ignores.',
     tests: ['unit/cli/migrate/files.test.ts'],
   },
+  {
+    id: 'migration-starts-what-was-stopped-before',
+    file: 'cli/migrate/take-over.ts',
+    old: 'if (one.wanted === 0) left.push(one);',
+    new: 'if (one.wanted < 0) left.push(one);',
+    consequence: "A second run that fails starts MetalLB's controller beside the Services that Berth has taken over.",
+    tests: ['control/migrate.test.ts'],
+  },
+  {
+    id: 'second-run-forgets-the-replicas',
+    file: 'cli/migrate/programs.ts',
+    old: 'program.wanted > 0 && {',
+    new: 'program.wanted >= 0 && {',
+    consequence: "The way back starts MetalLB's controller with no replicas.",
+    tests: ['control/migrate.test.ts'],
+  },
 ];

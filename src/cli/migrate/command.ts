@@ -1,24 +1,30 @@
 /** `migrate`: takes Services over from another implementation, with the same addresses. */
 import { writeFile } from 'node:fs/promises';
+import { type RawService, takeOverAnnotation } from '../../api/service.ts';
 import type { Session } from '../cluster/session.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits, misused, wrong } from '../output/failure.ts';
 import { writeYaml } from '../yaml/write.ts';
 import { renderFieldReport } from './convert/field-report.ts';
+import type { ConvertedService } from './convert/services.ts';
 import { type Found, findInCluster, findInFiles, type Place } from './find.ts';
+import { sharedNames } from './last-words.ts';
+import { checkObjects, withoutExisting } from './objects.ts';
 import type { Preview } from './preview.ts';
 import type { Obstacle } from './reach.ts';
 import { readPrograms } from './read-metallb.ts';
+import { type Changes, missingRights } from './rights.ts';
+import { rollBack } from './rollback.ts';
 import { groupsToTake, obstaclesTo } from './steps.ts';
-import { type TakenAddress, takeOver } from './take-over.ts';
+import { endTakeOvers, type TakenAddress, takeOver } from './take-over.ts';
 
 /** The command. */
 export const migrateCommand: CommandSpec = {
   name: 'migrate',
   summary: 'take Services over from MetalLB with the same addresses',
   description:
-    "Without --apply it changes nothing. It prints MetalLB's pools and advertisements as Berth's objects to standard output, and a report on every field and every Service's address to standard error.\nWith --apply it creates the objects and takes the Services over, one by one. It stops at the first Service that would not keep its address.\nStatus 1: a Service would not keep its address, no node would announce it, or something was not understood (with -f, also: there is no configuration of MetalLB).",
+    "Without --apply it changes nothing. It prints MetalLB's pools and advertisements as Berth's objects to standard output, and a report on every field and every Service's address to standard error.\nWith --apply it creates the objects and takes the Services over, one by one. It first asks for every right that it needs, and stops at the first Service that would not keep its address. You may run it again at any time: it continues where it stopped.\nWith --rollback it starts what it has stopped.\nStatus 1: a Service would not keep its address, no node would announce it, or something was not understood (with -f, also: there is no configuration of MetalLB).",
   args: [{ name: '<from>', what: 'the implementation', choices: ['metallb'] }],
   options: [
     {
@@ -28,15 +34,19 @@ export const migrateCommand: CommandSpec = {
     },
     { flags: '--report <file>', what: 'write the report to this file instead of standard error' },
     { flags: '--apply', what: 'take over the Services of the cluster' },
+    { flags: '--rollback', what: "the way back: start MetalLB's speakers and controller again" },
     { flags: '--stop-metallb', what: "with --apply: stop MetalLB's controller first, and its speakers at the end" },
   ],
   examples: [
     ['kubectl berth migrate metallb > berth.yaml', "print Berth's objects and the report; change nothing"],
     ['kubectl berth migrate metallb -f manifests/ --report report.txt', 'the same from files, without a cluster'],
     ['kubectl berth migrate metallb --apply --stop-metallb', 'take all Services over'],
+    ['kubectl berth migrate metallb --rollback', 'go back to MetalLB'],
   ],
   run: async (session, given) => {
-    const { filename: paths, report, apply, stopMetallb } = given.options as MigrateOptions;
+    const { filename: paths, report, apply, rollback, stopMetallb } = given.options as MigrateOptions;
+    if (rollback && (apply || paths)) throw misused('--rollback goes with neither --apply nor --filename');
+    if (rollback) return rollBack(session);
     if (apply && paths) throw misused('--apply works on the cluster only: leave out --filename');
     if (stopMetallb && !apply) throw misused('--stop-metallb needs --apply');
     const found = paths ? await findInFiles(paths) : await findInCluster(session);
@@ -53,6 +63,7 @@ interface MigrateOptions {
   readonly filename?: readonly string[];
   readonly report?: string;
   readonly apply?: boolean;
+  readonly rollback?: boolean;
   readonly stopMetallb?: boolean;
 }
 
@@ -82,7 +93,16 @@ async function applied(session: Session, order: TakeOverOrder): Promise<Answer> 
   if (obstacles.length > 0) throw wrong(`nothing was changed:\n${obstacles.map(obstacleText).join('\n')}`);
   const groups = groupsToTake(migration, previews);
   const { ownership } = place.cluster.installation.settings;
-  const taken = await takeOver({ session, migration, groups, programs: stop ? place.programs : [], ownership });
+  const programs = stop ? place.programs : [];
+  const left = markedAmong(migration.services, groups);
+  const made = withoutExisting(migration, place.cluster);
+  await checkBefore(session, {
+    ...made,
+    programs,
+    services: [...groups.flat().map(({ service }) => service), ...left],
+  });
+  const taken = await takeOver({ session, migration: made, groups, programs, ownership });
+  await endTakeOvers(left, await session.reach());
   const silent = taken.filter(({ holder }) => holder === undefined);
   const restarted = stop ? (await readPrograms(await session.reach())).filter(({ wanted }) => wanted > 0) : [];
   for (const { kind, namespace, name } of restarted) {
@@ -93,9 +113,27 @@ async function applied(session: Session, order: TakeOverOrder): Promise<Answer> 
   return {
     facts: { services: previews, addresses: taken, report: migration.rows },
     text: () =>
-      `${taken.map(lineOf).join('')}${taken.length - silent.length} of ${taken.length} addresses taken over and announced\n`,
+      `${taken.map(lineOf).join('')}${taken.length - silent.length} of ${taken.length} addresses taken over and announced\n${sharedNames}`,
     exit: silent.length + restarted.length > 0 ? exits.wrong : exits.fine,
   };
+}
+
+/** Services that still have the annotation of an interrupted take-over, and are not taken over now. */
+function markedAmong(
+  services: readonly ConvertedService[],
+  groups: readonly (readonly ConvertedService[])[],
+): readonly RawService[] {
+  const taken = new Set(groups.flat().map(({ service }) => service));
+  const others = services.map(({ service }) => service).filter((one) => !taken.has(one));
+  return others.filter(({ metadata }) => metadata.annotations?.[takeOverAnnotation] !== undefined);
+}
+
+/** Asks for all rights, and has all objects checked. Throws a Failure before anything is changed. */
+async function checkBefore(session: Session, changes: Changes): Promise<void> {
+  const reach = await session.reach();
+  const missing = await missingRights(changes, reach);
+  if (missing.length > 0) throw wrong(`nothing was changed:\n${missing.map(obstacleText).join('\n')}`);
+  await checkObjects(changes, reach);
 }
 
 function lineOf({ service, address, holder, message }: TakenAddress): string {

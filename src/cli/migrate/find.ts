@@ -13,6 +13,7 @@ import type { FieldRow } from './convert/field-report.ts';
 import type { Manifest } from './convert/manifest.ts';
 import { convertMetalLb, type Migration } from './convert/metallb.ts';
 import { existingRows } from './existing.ts';
+import { withoutExisting } from './objects.ts';
 import { type Preview, previewTakeOver } from './preview.ts';
 import { linkOf, type Topology } from './reach.ts';
 import { readFiles } from './read-files.ts';
@@ -121,17 +122,14 @@ function topologyOf(migration: Migration, cluster: Cluster, answers: readonly Sp
     );
     return usable === undefined ? [] : [[node, usable.map(linkOf)] as const];
   });
-  const newPools = migration.pools.map(({ metadata, spec }) =>
-    parsePool({ metadata: { ...identity, ...metadata }, spec }),
-  );
-  const newAdvertisements = migration.advertisements.map(({ metadata, spec }) =>
+  const made = withoutExisting(migration, cluster);
+  const newPools = made.pools.map(({ metadata, spec }) => parsePool({ metadata: { ...identity, ...metadata }, spec }));
+  const newAdvertisements = made.advertisements.map(({ metadata, spec }) =>
     parseAdvertisement({ metadata: { ...identity, ...metadata }, spec }),
   );
-  const isNew = (existing: readonly { readonly name: string }[]) => (one: { readonly name: string }) =>
-    !existing.some(({ name }) => name === one.name);
   return {
-    pools: [...pools, ...newPools.filter(isNew(pools))],
-    advertisements: [...advertisements, ...newAdvertisements.filter(isNew(advertisements))],
+    pools: [...pools, ...newPools],
+    advertisements: [...advertisements, ...newAdvertisements],
     nodes,
     links: new Map(links),
   };

@@ -8,26 +8,29 @@
  *      without probing it first.
  *   4. Stop MetalLB's speakers.
  *   5. Wait until a node holds and announces every address.
+ *
+ * Whatever ends it early, MetalLB's controller is started again if no Service was touched, and the last words say what runs.
  */
 import { parseIp } from '../../addr/ip.ts';
 import type { RawAllocation } from '../../api/allocation.ts';
 import { parseService, type RawService, takeOverAnnotation } from '../../api/service.ts';
 import { isForeign, type Ownership } from '../../ipam/ownership.ts';
-import { type ApiRequest, hasStatus } from '../../kube/client.ts';
 import { collections, servicePath } from '../../kube/resources.ts';
-import { wait } from '../../runtime/wait.ts';
-import { ask, listAll, readOne } from '../cluster/read.ts';
+import { listAll, readOne } from '../cluster/read.ts';
 import type { Reach, Session } from '../cluster/session.ts';
 import type { Workload } from '../doctor/facts.ts';
 import { wrong } from '../output/failure.ts';
-import type { Migration } from './convert/metallb.ts';
 import type { ConvertedService } from './convert/services.ts';
+import { interruptedWords, type Progress } from './last-words.ts';
+import { createObjects, type NewObjects } from './objects.ts';
+import { type Connection, start, stop } from './programs.ts';
+import { mergePatch, unlessInterrupted, until } from './requests.ts';
 import { addressesOf, keyOf } from './steps.ts';
 
 /** The input of a take-over. */
 interface TakeOver {
   readonly session: Session;
-  readonly migration: Migration;
+  readonly migration: NewObjects;
   /** The groups of Services, in the order of the take-over. */
   readonly groups: readonly (readonly ConvertedService[])[];
   /** The workloads of MetalLB to stop. */
@@ -44,78 +47,62 @@ export interface TakenAddress {
   readonly message: string;
 }
 
-/** A node selector that no node matches: a DaemonSet cannot be scaled to zero. */
-const stoppedSelector = { 'berth.dev/stopped-by-migrate': 'true' } as const;
-
-const pollMs = 300;
-/** Longer than the minute that Berth waits before it writes to a status that another program has written to. */
-const timeoutMs = 90_000;
-const mergePatch = 'application/merge-patch+json';
-
 /**
- * Runs the take-over. Throws a Failure at the first Service that has not kept its address. The steps before
- * that are not undone, and a second run continues from there.
+ * Runs the take-over. Throws a Failure at the first Service that has not kept its address, and when the user interrupts. What was done
+ * before that stays, a second run continues from there, and the last words are printed.
  */
 export async function takeOver(work: TakeOver): Promise<readonly TakenAddress[]> {
-  const { session, migration, groups, programs } = work;
+  const { session, groups } = work;
   const reach = await session.reach();
+  const progress: Progress = { stopped: [], hasBegun: false, taken: 0, total: groups.flat().length };
+  try {
+    return await steps(work, reach, progress);
+  } catch (error) {
+    if (!progress.hasBegun) progress.stopped = await undone(progress.stopped, { session, reach });
+    session.terminal.note(interruptedWords(progress));
+    throw error;
+  }
+}
+
+async function steps(work: TakeOver, reach: Reach, progress: Progress): Promise<readonly TakenAddress[]> {
+  const { session, migration, groups, programs } = work;
   const note = (text: string) => session.terminal.note(`${text}\n`);
-  for (const one of programs.filter(({ kind }) => kind === 'Deployment')) await stop(one, { session, reach });
-  await make(reach, collections.pools, migration.pools);
-  await make(reach, collections.advertisements, migration.advertisements);
+  const stopAll = async (kind: Workload['kind']) => {
+    for (const one of programs.filter((program) => program.kind === kind)) {
+      unlessInterrupted(session);
+      progress.stopped = [...progress.stopped, one];
+      await stop(one, { session, reach });
+    }
+  };
+  await stopAll('Deployment');
+  await createObjects(migration, reach);
   note(`created IPAddressPools (${migration.pools.length}) and L2Advertisements (${migration.advertisements.length})`);
   for (const [i, group] of groups.entries()) {
+    unlessInterrupted(session);
+    progress.hasBegun = true;
     await takeGroup(group, work, reach);
+    progress.taken += group.length;
     for (const { service } of group) {
       note(`${i + 1}/${groups.length} ${keyOf(service)} keeps ${addressesOf(service).join(', ')}`);
     }
   }
-  for (const one of programs.filter(({ kind }) => kind === 'DaemonSet')) await stop(one, { session, reach });
+  await stopAll('DaemonSet');
   return announced(groups.flat(), { session, reach });
 }
 
-interface Connection {
-  readonly session: Session;
-  readonly reach: Reach;
-}
-
-async function stop({ kind, namespace, name }: Workload, { session, reach }: Connection): Promise<void> {
-  const isDeployment = kind === 'Deployment';
-  const path = `/apis/apps/v1/namespaces/${namespace}/${isDeployment ? 'deployments' : 'daemonsets'}/${name}`;
-  const body = isDeployment
-    ? { spec: { replicas: 0 } }
-    : { spec: { template: { spec: { nodeSelector: stoppedSelector } } } };
-  await patch(reach, { path, body });
-  const isGone = async () => {
-    const object = await readOne<{
-      readonly metadata?: { readonly generation?: number };
-      readonly status?: Readonly<Record<string, number | undefined>>;
-    }>(reach, path);
-    if ((object?.status?.observedGeneration ?? 0) < (object?.metadata?.generation ?? 0)) return false;
-    const counts = isDeployment ? ['replicas'] : ['desiredNumberScheduled', 'currentNumberScheduled', 'numberReady'];
-    return counts.every((field) => (object?.status?.[field] ?? 0) === 0);
-  };
-  if (!(await until(isGone, session)))
-    throw wrong(
-      `${kind} ${namespace}/${name} still has Pods after ${timeoutMs / 1_000} s`,
-      'check its Pods, then run the command again',
-    );
-  session.terminal.note(`stopped ${kind} ${namespace}/${name}\n`);
-}
-
-/** Creates objects. An object that exists already is not changed: the preview has taken it into account. */
-async function make(reach: Reach, path: string, objects: readonly unknown[]): Promise<void> {
-  for (const body of objects) {
+/** Starts again what this run has stopped, and nothing that stood before. Returns what is stopped now. */
+async function undone(stopped: readonly Workload[], connection: Connection): Promise<readonly Workload[]> {
+  const left: Workload[] = [];
+  for (const one of stopped) {
     try {
-      await reach.client.json({ method: 'POST', path, body });
+      if (one.wanted === 0) left.push(one);
+      else await start(one, connection);
     } catch (error) {
-      if (!hasStatus(error, 409))
-        throw wrong(
-          `the API server refuses an object: ${(error as Error).message}`,
-          'no Service was taken over; for details, run the command without --apply and kubectl apply -f its output',
-        );
+      connection.session.terminal.note(`${(error as Error).message}\n`);
+      left.push(one);
     }
   }
+  return left;
 }
 
 async function takeGroup(
@@ -123,9 +110,9 @@ async function takeGroup(
   { session, ownership }: TakeOver,
   reach: Reach,
 ): Promise<void> {
-  for (const { service, annotations } of group)
-    await annotate(reach, service, { ...annotations, [takeOverAnnotation]: 'true' });
   try {
+    for (const { service, annotations } of group)
+      await annotate(reach, service, { ...annotations, [takeOverAnnotation]: 'true' });
     for (const { service } of group) {
       let why = '';
       const isTaken = async () => {
@@ -135,7 +122,7 @@ async function takeGroup(
       if (await until(isTaken, session)) continue;
       throw wrong(
         `Service ${keyOf(service)} was not taken over: ${why}`,
-        "MetalLB's speakers still announce its address if they run; the Services before it are taken over. For details see kubectl describe service",
+        "MetalLB's speakers still announce its address if they run; the Services before it are taken over. For details: kubectl berth explain",
       );
     }
   } finally {
@@ -174,30 +161,40 @@ async function missing(before: RawService, ownership: Ownership, reach: Reach): 
   return own.length < had.length ? 'not all of its addresses are in the ledger yet' : '';
 }
 
+/** Annotates a Service. One that was deleted meanwhile needs no annotation. */
 async function annotate(
   reach: Reach,
   { metadata }: RawService,
   annotations: Readonly<Record<string, string | null>>,
 ): Promise<void> {
   const path = servicePath({ namespace: metadata.namespace ?? '', name: metadata.name });
-  await patch(reach, { path, body: { metadata: { annotations } } });
+  try {
+    await mergePatch(reach, path, { metadata: { annotations } });
+  } catch (error) {
+    if ((await readOne(reach, path)) !== undefined) throw error;
+  }
 }
 
-async function patch(reach: Reach, request: Pick<ApiRequest, 'path' | 'body'>): Promise<void> {
-  await ask(reach, { ...request, method: 'PATCH', contentType: mergePatch }, 'patch');
+/** Removes the annotation that an interrupted take-over has left: with it, Berth would take the Service over again. */
+export async function endTakeOvers(services: readonly RawService[], reach: Reach): Promise<void> {
+  for (const service of services) await annotate(reach, service, { [takeOverAnnotation]: null });
 }
 
+/** Waits until every address is announced. A Service that was deleted meanwhile has none. */
 async function announced(
   services: readonly ConvertedService[],
   { session, reach }: Connection,
 ): Promise<readonly TakenAddress[]> {
-  const wanted = services.flatMap(({ service }) =>
-    addressesOf(service).map((address) => ({ service: keyOf(service), address })),
-  );
   let found: readonly TakenAddress[] = [];
   await until(async () => {
     const entries = await listAll<RawAllocation>(reach, collections.allocations);
-    found = wanted.map((one) => withHolder(one, entries));
+    const present = new Set(
+      (await listAll<RawService>(reach, collections.services)).map(({ metadata }) => metadata.uid),
+    );
+    const wanted = services.filter(({ service }) => present.has(service.metadata.uid));
+    found = wanted.flatMap(({ service }) =>
+      addressesOf(service).map((address) => withHolder({ service: keyOf(service), address }, entries)),
+    );
     return found.every(({ holder }) => holder !== undefined);
   }, session);
   return found;
@@ -208,14 +205,4 @@ function withHolder(one: Pick<TakenAddress, 'service' | 'address'>, entries: rea
   const condition = status?.conditions?.find(({ type }) => type === 'Announced');
   const message = condition ? `${condition.reason}: ${condition.message}` : 'no speaker has reported on it yet';
   return { ...one, holder: condition?.status === 'True' ? status?.holder?.node : undefined, message };
-}
-
-/** Waits for a condition. Returns false after the timeout, or when the user aborts. */
-async function until(isSo: () => Promise<boolean>, { signal }: Session): Promise<boolean> {
-  const begin = performance.now();
-  while (!(await isSo())) {
-    if (signal.aborted || performance.now() - begin > timeoutMs) return false;
-    await wait(pollMs, signal);
-  }
-  return true;
 }
