@@ -40,7 +40,7 @@ export interface Crd {
   readonly spec: {
     readonly group: string;
     readonly scope: string;
-    readonly names: { readonly kind: string; readonly plural: string };
+    readonly names: { readonly kind: string; readonly plural: string; readonly shortNames: readonly string[] };
     readonly versions: readonly {
       readonly name: string;
       readonly additionalPrinterColumns?: readonly { readonly name: string; readonly jsonPath: string }[];
@@ -197,7 +197,7 @@ function sectionOf(crd: Crd): string {
   return [
     `## ${names.kind}`,
     `\`${group}/${name}\`, ${scope === 'Cluster' ? 'without a namespace' : 'in a namespace'}. ${schema.description ?? ''}`,
-    `\`kubectl get ${names.plural}\` shows:`,
+    `\`kubectl get ${names.plural}.${group}\` (short: \`${names.shortNames.join(', ')}\`) shows:`,
     columns.map(({ name: title, jsonPath }) => `- ${title}: \`${jsonPath}\``).join('\n'),
     ['| field | type | default | limits | description |', '|---|---|---|---|---|']
       .concat(cells.map((row) => `| ${row.join(' | ')} |`))

@@ -161,3 +161,15 @@ test('the tour of CONTRIBUTING.md names files that exist, and names that these f
     assert.match(readFileSync(file, 'utf8'), new RegExp(`\\b${name}\\b`), `${file} has no ${name}`);
   }
 });
+
+test('kubectl gets the full names of kinds that MetalLB has too', () => {
+  // These say what happens without the full name.
+  const warnings = ['docs/migrate.md', 'src/cli/migrate/last-words.ts', 'src/cli/doctor/implementation-checks.ts'];
+  const files = globSync(['README.md', 'docs/**/*.md', 'examples/**', 'charts/berth/templates/*', 'src/**/*.ts']);
+  const texts = files.filter((file) => /\.\w+$/.test(file) && !warnings.includes(file));
+  assert.ok(texts.length > 100);
+  for (const file of texts) {
+    const short = /kubectl[^\n`"]*\b(ipaddresspool|l2advertisement)s?\b(?!\.)[^\n]*/i.exec(readFileSync(file, 'utf8'));
+    assert.equal(short?.[0], undefined, file);
+  }
+});

@@ -119,6 +119,8 @@ export interface Facts {
   /** Pods of kube-system that a kubelet runs from a file; one for all nodes with the same name. */
   readonly staticPods: ReadResult<readonly Workload[]>;
   readonly others: ReadResult<OtherAllocators>;
+  /** Whether the cluster also serves MetalLB's kinds, which have the names of Berth's. */
+  readonly servesMetalLb: ReadResult<boolean>;
   readonly speakers: readonly SpeakerReport[];
   readonly warnings: ReadResult<readonly Warning[]>;
   /** Names of the ValidatingAdmissionPolicies that have a binding. */

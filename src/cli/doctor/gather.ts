@@ -41,14 +41,15 @@ export async function gatherFacts(session: Session): Promise<Facts> {
     readExternalIps(reach),
     askSpeakers(session, installation),
   ]);
-  const [namespaceLabels, serviceRanges, warnings, boundPolicies, programs] = await Promise.all([
+  const [namespaceLabels, serviceRanges, servesMetalLb, warnings, boundPolicies, programs] = await Promise.all([
     tryRead(() => readNamespaceLabels(reach, namespace)),
     tryRead(() => readServiceRanges(reach)),
+    tryRead(async () => (await readOne(reach, '/apis/metallb.io')) !== undefined),
     tryRead(() => readWarnings(reach, namespace, cluster.now)),
     tryRead(() => readBoundPolicies(reach)),
     readPrograms(reach),
   ]);
-  const results = { namespaceLabels, serviceRanges, warnings, boundPolicies, ...programs };
+  const results = { namespaceLabels, serviceRanges, servesMetalLb, warnings, boundPolicies, ...programs };
   return { ...own, ...results, ...podAddresses, pods, externalIps, speakers };
 }
 

@@ -7,6 +7,7 @@ import { othersAmong, othersBySettings } from './others.ts';
 /** The checks, in the order in which their findings are printed. */
 export const implementationChecks: readonly Check<Facts>[] = [
   { id: 'OtherImplementation', judge: otherImplementation },
+  { id: 'SharedNames', judge: sharedNames },
   { id: 'KubeProxyMode', judge: kubeProxyMode },
   { id: 'StrictArp', judge: strictArp },
 ];
@@ -60,6 +61,20 @@ function otherImplementation({ workloads, staticPods, others, ownership }: Facts
 
 function readIn<T>(result: ReadResult<readonly T[]>): readonly T[] {
   return 'value' in result ? result.value : [];
+}
+
+/** Of two groups with one name kubectl takes the first by the alphabet: ours. */
+function sharedNames({ servesMetalLb }: Facts): readonly Found[] {
+  if ('why' in servesMetalLb) return unknown(servesMetalLb.why);
+  if (!servesMetalLb.value) return ok('no other program has kinds with the names of Berth');
+  return [
+    {
+      severity: 'warn',
+      where: 'CustomResourceDefinitions of metallb.io',
+      what: 'MetalLB has kinds of the same names: "kubectl get ipaddresspools" shows those of Berth, and "kubectl delete ipaddresspools" deletes them',
+      todo: 'write full names (ipaddresspools.metallb.io, ipaddresspools.berth.dev); delete the CRDs of MetalLB when it is gone',
+    },
+  ];
 }
 
 function kubeProxyMode({ kubeProxy }: Facts): readonly Found[] {

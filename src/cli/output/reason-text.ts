@@ -37,7 +37,7 @@ export const poolVerdictText: Readonly<Record<PoolVerdict, string>> = {
 /** What to do about each reason that stands for a problem. */
 const remedies: Readonly<Record<string, string>> = {
   NoPool: 'create an IPAddressPool that can serve this Service, or change a pool in the table',
-  PoolNotFound: 'correct the annotation berth.dev/address-pool: kubectl get ipaddresspools lists the pools',
+  PoolNotFound: 'correct the annotation berth.dev/address-pool: kubectl get ipaddresspools.berth.dev lists the pools',
   PoolNotAllowed: 'ask for another pool or address, or change serviceAllocation of the pool',
   PoolNotActive: 'set state: Active in the pool, or add another pool',
   PoolExhausted:

@@ -65,6 +65,7 @@ const well: Facts = {
   workloads: { value: [] },
   staticPods: { value: [] },
   others: { value: { ciliumPools: [], ciliumDefault: undefined, calico: undefined, calicoPools: [] } },
+  servesMetalLb: { value: false },
   speakers: [speaker()],
   warnings: { value: [] },
   boundPolicies: { value: ['berth-holders.berth.dev'] },
@@ -519,6 +520,13 @@ test('the range of cluster IPs is read from the settings of kubeadm', () => {
     { ClusterConfiguration: 'a: b' },
   ])
     assert.equal(serviceSubnetOf(data), undefined);
+});
+
+test('the doctor warns while the kinds of MetalLB have the names of those of Berth', () => {
+  assert.deepEqual(found({ servesMetalLb: { value: true } }), [
+    'warn SharedNames CustomResourceDefinitions of metallb.io',
+  ]);
+  assert.deepEqual(found({ servesMetalLb: { value: false } }), []);
 });
 
 test("kube-proxy's configuration is read as kubeadm writes it", () => {
