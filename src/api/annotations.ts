@@ -13,8 +13,8 @@ export function annotation(annotations: Readonly<Record<string, string>>, name: 
 }
 
 const flags: ReadonlyMap<string, boolean> = new Map([
-  ...['true', 'yes', 'y', 'on', '1', 'enabled'].map((text) => [text, true] as const),
-  ...['false', 'no', 'n', 'off', '0', 'disabled'].map((text) => [text, false] as const),
+  ...['true', 't', 'yes', 'y', 'on', '1', 'enabled'].map((text) => [text, true] as const),
+  ...['false', 'f', 'no', 'n', 'off', '0', 'disabled'].map((text) => [text, false] as const),
 ]);
 
 /** A value that means yes or no, in any of the usual spellings; undefined if it means neither. */

@@ -39,7 +39,8 @@ const widths: Readonly<Record<Family, number>> = { IPv4: 32, IPv6: 128 };
 
 /**
  * A CIDR as `ParseCIDRSloppy` of k8s.io/utils/net reads it, which the API server and kube-proxy use: numbers may have leading zeros, and are
- * decimal all the same; an IPv4-mapped address is an IPv4 address.
+ * decimal all the same; IPv4-mapped addresses are IPv4 addresses, if there are no others in
+ * the range.
  */
 function parseSloppyCidr(text: string): IpRange | undefined {
   const [, address = '', digits = ''] = /^([^/]*)\/(\d+)$/.exec(text) ?? [];
@@ -47,7 +48,8 @@ function parseSloppyCidr(text: string): IpRange | undefined {
   if (ip === undefined) return undefined;
   const [value, bits] = [ipToNumber(ip), Number(digits)];
   if (familyOf(ip) === 'IPv4') return networkOf('IPv4', value, bits);
-  return value >> 32n === 0xffffn ? networkOf('IPv4', value & 0xffff_ffffn, bits - 96) : networkOf('IPv6', value, bits);
+  const isMapped = value >> 32n === 0xffffn && bits >= 96;
+  return isMapped ? networkOf('IPv4', value & 0xffff_ffffn, bits - 96) : networkOf('IPv6', value, bits);
 }
 
 function networkOf(family: Family, value: bigint, bits: number): IpRange | undefined {

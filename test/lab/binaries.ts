@@ -22,7 +22,14 @@ const programs = [
 ] as const;
 
 /** Programs that only some tests need. {@link ensureProgram} builds them on request. */
-export type TestProgram = 'coredns' | 'e2e' | 'ginkgo' | 'metallb-controller' | 'metallb-speaker' | 'skipper';
+export type TestProgram =
+  | 'coredns'
+  | 'e2e'
+  | 'ginkgo'
+  | 'metallb-controller'
+  | 'metallb-speaker'
+  | 'parsers'
+  | 'skipper';
 
 /** The programs whose main function is in the tests of their package. */
 const suites: readonly string[] = ['e2e'];

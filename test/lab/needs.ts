@@ -1,6 +1,7 @@
 /** Things that only some test files need besides the lab. They are built before the first test, because a build takes minutes. */
 import { globSync } from 'node:fs';
 import { basename } from 'node:path';
+import { ensureProgram } from './binaries.ts';
 import { unpackDebian } from './debian-package.ts';
 import { metalLbImages } from './metallb.ts';
 import { type Log, phase } from './progress.ts';
@@ -11,6 +12,7 @@ const needs: Readonly<Record<string, (log: Log) => Promise<unknown>>> = {
   'ingress.test.ts': skipperImage,
   'metrics.test.ts': () => unpackDebian('prometheus'),
   'migrate.test.ts': metalLbImages,
+  'parsers.test.ts': (log) => ensureProgram('parsers', log),
 };
 
 /** Builds everything that the files of these patterns need, if it is not in the cache. */

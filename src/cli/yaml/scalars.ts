@@ -30,8 +30,10 @@ export function resolvePlain(text: string): Scalar {
   const word = words.get(text);
   if (word !== undefined) return word;
   if (!/^[-+.0-9]/.test(text)) return text;
-  // Underscores separate digits, but not in a number that begins with a dot.
-  const digits = text.startsWith('.') ? text : text.replaceAll('_', '');
+  // In a number that begins with a dot, underscores are allowed between digits only.
+  const digits = text.replaceAll(text.startsWith('.') ? /(?<=[0-9])_(?=[0-9])/g : '_', '');
+  const binary = /^0b([-+][01]+)$/.exec(digits)?.[1];
+  if (binary !== undefined) return Number.parseInt(binary, 2);
   if (integer.test(digits)) {
     const value = integerOf(digits);
     if (value !== undefined) return value;

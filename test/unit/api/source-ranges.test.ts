@@ -24,6 +24,8 @@ test('a range is read as ParseCIDRSloppy of k8s.io/utils/net reads it', () => {
     '::ffff:10.0.0.0/104': '10.0.0.0/8',
     '::ffff:0a00:0000/104': '10.0.0.0/8',
     '0:0:0:0:0:ffff:010.0.0.1/128': '10.0.0.1',
+    '::ffff:10.0.0.0/96': '0.0.0.0/0',
+    '::ffff:10.0.0.0/95': '::fffe:0:0/95',
     '10.0.0.0': undefined,
     '10.0.0.0/33': undefined,
     '10.0.0.0/-1': undefined,

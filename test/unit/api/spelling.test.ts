@@ -60,8 +60,8 @@ test('an annotation that is neither yes nor no is named, and the usual spellings
     const decision = decisionOf(plan({ pools, services: [foreign] }), 'a');
     return decision.kind === 'Assigned' ? 'taken over' : decision.message;
   };
-  for (const value of ['true', 'True', ' yes\n', '1', 'on']) assert.equal(message(value), 'taken over', value);
-  for (const value of ['false', 'No', '0', 'off']) assert.doesNotMatch(message(value), /take-over/, value);
+  for (const value of ['true', 'True', ' yes\n', '1', 'on', 't']) assert.equal(message(value), 'taken over', value);
+  for (const value of ['false', 'No', '0', 'off', 'F']) assert.doesNotMatch(message(value), /take-over/, value);
   assert.match(message('please'), /annotation berth\.dev\/take-over is "please", which means neither yes nor no/);
 });
 
