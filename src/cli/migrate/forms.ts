@@ -43,14 +43,19 @@ function formOf(item: unknown, where: string): Forms {
     return { ...noForms, rows: notes.rows };
   }
   reportHidden(item, notes);
-  return { ...noForms, rows: notes.rows, others: notes.isUnread || item === null ? [] : ['documents without a kind'] };
+  return {
+    ...noForms,
+    rows: notes.rows,
+    others: notes.rows.length > 0 || item === null ? [] : ['documents without a kind'],
+  };
 }
 
 function formOfObject(object: Manifest, where: string): Forms {
   if (isOfMetalLb(object) || readOldConfig(object) !== undefined) return { ...noForms, objects: [object] };
+  if (object.kind === 'Service') return { ...noForms, objects: [object] };
   const notes = new FieldReport(`${where}, ${titleOf(object)}`);
   reportHidden(object, notes);
-  const isKnown = notes.isUnread || object.kind === 'Service';
+  const isKnown = notes.rows.length > 0;
   return { objects: [object], rows: notes.rows, others: isKnown ? [] : [object.kind] };
 }
 
@@ -61,6 +66,25 @@ function reportHidden(value: unknown, notes: FieldReport): void {
       'it contains configuration of MetalLB',
       'give the objects that it makes: the output of helm template, kustomize build, oc process or kubectl get',
     );
+  const annotated = notes.isUnread ? undefined : annotationIn(value);
+  if (annotated !== undefined)
+    notes.adapted(
+      annotated,
+      'annotations for a Service that this object makes: Berth reads them as MetalLB does, except a sharing key over several namespaces',
+      'give the Services themselves, or check the keys: docs/allocation.md, Sharing',
+    );
+}
+
+/** The first annotation of MetalLB in a value that is no Service; undefined if there is none. */
+function annotationIn(value: unknown): string | undefined {
+  if (typeof value === 'string') return ofServices.exec(value)?.[0];
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, one] of Object.entries(value)) {
+    if (ofServices.test(key)) return key;
+    const inside = key === lastApplied ? undefined : annotationIn(one);
+    if (inside !== undefined) return inside;
+  }
+  return undefined;
 }
 
 /** The paths of everything in a value that looks like configuration of MetalLB: objects in templates, values of Helm, texts. */
@@ -78,6 +102,8 @@ function hiddenIn(value: unknown, path: string): readonly string[] {
   });
 }
 
+/** The annotations that MetalLB reads of Services. */
+const ofServices = /\bmetallb\.(?:io|universe\.tf)\/(?:address-pool|allow-shared-ip|loadBalancerIPs)\b/;
 /** The annotation in which kubectl keeps a copy of the object itself. */
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 

@@ -54,15 +54,14 @@ async function manifestsIn(path: string): Promise<Forms> {
     .map(({ line, value, fault, warnings, source }) => {
       const where = `${path}, line ${line}`;
       if (fault !== undefined) return broken(path, fault, source);
-      const forms = formsIn(value, where);
-      return mentionsMetalLb(source) ? joinForms(forms, doubled(path, warnings)) : forms;
+      return warnings.length > 0 && mentionsMetalLb(source) ? doubled(path, warnings) : formsIn(value, where);
     })
     .reduce(joinForms, noForms);
 }
 
-/** A file whose name is not that of a manifest, such as a template. */
+/** A file whose name is not that of a manifest, such as a template or a script. Documents have examples only. */
 async function otherFile(path: string): Promise<Forms> {
-  const content = await contentOf(path);
+  const content = /\.(md|rst|adoc|html?)$/i.test(path) ? undefined : await contentOf(path);
   return typeof content === 'string' && isConfiguration(content)
     ? unread(path, 'it contains configuration of MetalLB, but its name does not end in .yaml, .yml or .json')
     : noForms;
@@ -94,9 +93,15 @@ function broken(path: string, fault: string, source: string): Forms {
   return { ...noForms, rows: notes.rows };
 }
 
+/** A document in which a key occurs twice. kubectl takes the last one; two objects without a line between them become one. */
 function doubled(path: string, warnings: readonly string[]): Forms {
   const notes = new FieldReport(path);
-  for (const warning of warnings) notes.notCarried('', `${warning}: the last one counts`, 'remove one of the two');
+  for (const warning of warnings)
+    notes.unread(
+      '',
+      `a key occurs twice: ${warning}`,
+      'put a line with --- between objects, or remove one of the keys',
+    );
   return { ...noForms, rows: notes.rows };
 }
 

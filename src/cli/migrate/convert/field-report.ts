@@ -28,12 +28,20 @@ export class FieldReport {
     this.#object = object;
   }
 
-  /** Whether some part of the object was not understood. */
+  #isUnread = false;
+
+  /** Whether the object must not be carried over, because a part of it was not understood. */
   get isUnread(): boolean {
-    return this.rows.some(({ fate }) => fate === 'Unread');
+    return this.#isUnread;
   }
 
   unread(field: string, as: string, todo: string): void {
+    this.#isUnread = true;
+    this.unreadEntry(field, as, todo);
+  }
+
+  /** Reports an entry of a list that was not understood; the object is carried over without it. */
+  unreadEntry(field: string, as: string, todo: string): void {
     this.#add('Unread', field, { as, todo });
   }
 

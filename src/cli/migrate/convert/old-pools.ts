@@ -101,12 +101,30 @@ function oldConfigIn(raw: Manifest, key: string, text: string): OldConfig {
   config.reportUnknown();
   const pools = listed.flatMap((one, i) => {
     const { name, ...fields } = isMap(one) ? one : {};
-    if (typeof name === 'string') return [addressPool(raw, name, fields)];
-    notes.unread(`data[${key}].address-pools[${i}]`, 'it is no pool with a name', 'correct its indentation');
+    const at = `data[${key}].address-pools[${i}]`;
+    if (typeof name === 'string') {
+      const valid = validName(name);
+      if (valid !== name)
+        notes.adapted(
+          `${at}.name`,
+          `${name} became ${valid}: a pool has the name of an object`,
+          'change it in the annotations address-pool of the Services',
+        );
+      return [addressPool(raw, valid, fields)];
+    }
+    notes.unread(at, 'it is no pool with a name', 'correct its indentation');
     return [];
   });
   notes.adapted(`data[${key}].address-pools`, `${pools.length} pools, see AddressPool`);
   return { pools, rows: notes.rows };
+}
+
+/** A name in a ConfigMap may contain anything; an object's name may not (RFC 1123). MetalLB's own converter renames such pools, too. */
+function validName(name: string): string {
+  return name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.-]+/g, '-')
+    .replaceAll(/^[-.]+|[-.]+$/g, '');
 }
 
 function addressPool({ metadata }: Manifest, name: string, fields: Readonly<Record<string, unknown>>): Manifest {

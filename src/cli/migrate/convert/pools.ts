@@ -76,12 +76,14 @@ export function convertAddresses(spec: Fields, notes: FieldReport): readonly str
       continue;
     }
     const range = parseRange(text.trim());
-    const fault = isRange(range) ? faultOf(text.trim()) : range.message;
-    if (fault === undefined) {
-      const entry = text.replaceAll(/\s/g, '');
+    const fault = isRange(range) ? faultOf(text.trim()) : undefined;
+    const entry = text.replaceAll(/\s/g, '');
+    if (!isRange(range)) notes.unreadEntry(field, range.message, 'correct it, or replace the placeholder');
+    else if (fault !== undefined) notes.notCarried(field, fault, 'give the pool other addresses');
+    else {
       if (!taken.includes(entry)) taken.push(entry);
       notes.carried(field, entry);
-    } else notes.notCarried(field, fault, 'give the pool other addresses');
+    }
   }
   if (taken.length <= maxEntries) return taken;
   const merged = rangeSet(taken.map(parseRange).filter(isRange)).map(formatRange);

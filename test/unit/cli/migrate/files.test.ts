@@ -314,21 +314,19 @@ test('one file that cannot be read hides none of the others', async () => {
   mkdirSync(join(folder, '.git'));
   write('.git/x.yaml', pool('x'));
   write('z.YAML', `${pool('z')}spec: { addresses: [192.0.2.32/28] }\n`);
+  write('README.md', pool('example'));
   chmodSync(join(folder, 'a.yaml'), 0o444);
   const { migration } = await findInFiles([folder]);
   assert.deepEqual(
     migration.pools.map(({ metadata, spec }) => [metadata.name, ...spec.addresses]),
-    [
-      ['a', '192.0.2.0/28'],
-      ['z', '192.0.2.32/28'],
-    ],
+    [['a', '192.0.2.0/28']],
   );
   assert.deepEqual(
     unread(migration).map((row) => row.replace(`${folder}/`, '')),
-    ['b.yaml', 'd.yaml', 'e.yaml.j2', 'g.yaml'],
+    ['b.yaml', 'd.yaml', 'e.yaml.j2', 'g.yaml', 'z.YAML'],
   );
   assert.ok(migration.rows.some(({ as }) => /does not mention MetalLB/.test(as)));
-  assert.ok(migration.rows.some(({ as }) => /^line 5: .*the last one counts/.test(as)));
+  assert.ok(migration.rows.some(({ as }) => /^a key occurs twice: line 5/.test(as)));
 });
 
 test('files without configuration of MetalLB are an error', async () => {
