@@ -46,8 +46,8 @@ function coveredBy({ names, selectors }: Chosen, pools: readonly Manifest[]): re
   return [...new Set([...names, ...chosen.map(({ metadata }) => metadata.name)])];
 }
 
-/** The maximum length of a link's name in the kernel (IFNAMSIZ - 1). */
-const maxLinkNameLength = 15;
+/** A link's name in the kernel: at most 15 characters (IFNAMSIZ - 1), no slash, no space. Berth takes stars and question marks for patterns. */
+const linkName = /^[^\s/*?]{1,15}$/;
 
 /** Converts an L2Advertisement of MetalLB; `pools` are all of MetalLB's pools. */
 export function convertAdvertisement(raw: Manifest, pools: readonly Manifest[]): Converted<NewAdvertisement> {
@@ -107,7 +107,7 @@ function convertPools(chosen: Chosen, pools: readonly Manifest[], notes: FieldRe
 }
 
 function convertInterfaces(names: readonly string[], notes: FieldReport): readonly string[] {
-  const good = names.filter((name) => name !== '' && name.length <= maxLinkNameLength);
+  const good = names.filter((name) => linkName.test(name));
   for (const name of names.filter((one) => !good.includes(one))) {
     notes.notCarried('spec.interfaces', `"${name}" is not a valid name of a link`);
   }

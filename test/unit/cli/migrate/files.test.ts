@@ -137,8 +137,8 @@ for (const { desc, spec, field } of [
     assert.deepEqual(unread(made), [`L2Advertisement metallb-system/x ${field}`]);
   });
 
-test('an advertisement whose links have no valid names does not become one of all links', async () => {
-  const made = await one(documents(pool('a'), advertisement('x', 'interfaces: [a-name-that-no-link-has]')));
+test('an advertisement whose links have no valid names does not become one of all links, or of a pattern', async () => {
+  const made = await one(documents(pool('a'), advertisement('x', 'interfaces: [a-name-that-no-link-has, "eth*"]')));
   assert.deepEqual(made.advertisements, []);
   assert.ok(made.rows.some(({ object, field, fate }) => fate === 'NotCarried' && field === '' && /\/x$/.test(object)));
 });
