@@ -206,17 +206,12 @@ test("MetalLB's Services keep their addresses and answer all the time, and the w
   assert.equal(again.code, 0, again.stderr);
   assert.deepEqual(await addresses(), had);
 
+  assert.match(again.stdout, /kubectl get ipaddresspools\.metallb\.io/);
+
   // The way back, as in docs/migrate.md.
-  await lab.kubectl([
-    ...metalLb,
-    'patch',
-    'daemonset',
-    'speaker',
-    '--type=merge',
-    '-p',
-    '{"spec":{"template":{"spec":{"nodeSelector":{"berth.dev/stopped-by-migrate":null}}}}}',
-  ]);
-  await lab.kubectl([...metalLb, 'scale', 'deployment', 'controller', '--replicas=1']);
+  const back = await runCli(lab, 'migrate', 'metallb', '--rollback');
+  assert.equal(back.code, 0, back.stderr);
+  assert.match(back.stderr, /started DaemonSet metallb-system\/speaker\nstarted Deployment metallb-system\/controller/);
   for (const workload of ['deployment/controller', 'daemonset/speaker'])
     await lab.kubectl([...metalLb, 'rollout', 'status', workload, '--timeout=90s']);
   await lab.helm(['uninstall', 'berth', '--namespace', berth.namespace, '--wait']);
