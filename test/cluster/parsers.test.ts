@@ -11,6 +11,7 @@ import { parseDuration } from '../../src/api/duration.ts';
 import { parseService } from '../../src/api/service.ts';
 import { parseSourceRanges } from '../../src/api/source-ranges.ts';
 import { readYaml } from '../../src/cli/yaml/read.ts';
+import { writeYaml } from '../../src/cli/yaml/write.ts';
 import { ensureProgram } from '../lab/binaries.ts';
 import { mustRun } from '../lab/run.ts';
 import { fc } from '../property.ts';
@@ -347,6 +348,31 @@ for (const [parser, { ours, texts, differences }] of Object.entries(subjects))
     const read = asked.filter((text, i) => answers[i] !== 'null' || ours(text) !== null).length;
     assert.ok(read > 200, `only ${read} texts mean something`);
   });
+
+test('kubectl reads what the tool writes, unchanged', async () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength: 12 }),
+    fc.string({ unit: 'binary', maxLength: 6 }),
+    scalarText,
+    noise,
+  );
+  const value = fc.letrec((tie) => ({
+    any: fc.oneof(
+      { depthSize: 'small' },
+      text,
+      fc.boolean(),
+      fc.integer(),
+      fc.constant(null),
+      fc.array(tie('any'), { maxLength: 3 }),
+      fc.dictionary(text, tie('any'), { maxKeys: 3, noNullPrototype: true }),
+    ),
+  })).any;
+  const objects = fc.sample(fc.record({ a: value, b: value }), { numRuns: 2_000, seed: seed() });
+  const input = objects.map((object) => `${JSON.stringify({ parser: 'yaml', text: writeYaml(object) })}\n`).join('');
+  const answers = (await mustRun([program], { input })).trimEnd().split('\n');
+  for (const [i, object] of objects.entries())
+    assert.ok(isSame(normal(answers[i] ?? ''), normal(JSON.stringify(object))), `${writeYaml(object)}\n${answers[i]}`);
+});
 
 /** The value of a JSON text. It has one zero only, and numbers of 15 digits, because the order of a sum changes the last one. */
 function normal(json: string): Value {

@@ -5,6 +5,9 @@ import { resolvePlain } from './scalars.ts';
 /** Words and sentences without special characters, and IPv4 addresses with what follows them: no version of YAML reads anything else in them. */
 const clear = /^(?:[a-z](?:[\w./(), -]*[\w./)])?|\d+\.\d+\.\d+\.\d+[\d./-]*)$/i;
 
+/** Characters that a reader refuses, or takes for the end of a line, if they are not escaped. */
+const unprintable = /[\u007f-\u00a0\u2028\u2029\ufeff\ufffe\uffff]/g;
+
 /** Formats a value of JSON as one document. Texts that a reader could take for something else are in double quotes. */
 export function writeYaml(value: unknown): string {
   const document = new Document(value, { aliasDuplicateObjects: false });
@@ -15,5 +18,7 @@ export function writeYaml(value: unknown): string {
         scalar.type = 'QUOTE_DOUBLE';
     },
   });
-  return document.toString({ lineWidth: 0 });
+  // All of them are in double quotes.
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return document.toString({ lineWidth: 0 }).replaceAll(unprintable, escaped);
 }

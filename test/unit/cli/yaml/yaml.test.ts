@@ -104,6 +104,10 @@ const texts = [
   '- a',
   'a\nb',
   '2001-01-01',
+  'a\u007fb',
+  'a\u0085b',
+  'a\u2028b',
+  '\ufeff',
 ];
 for (const text of texts)
   test(`a text stays a text for every reader, as a key and as a value: ${JSON.stringify(text)}`, () => {
