@@ -16,5 +16,4 @@ export interface ExpectedFailure {
 }
 
 /** Faults by the name of the test that shows them. */
-export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
-};
+export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {};
