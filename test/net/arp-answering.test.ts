@@ -71,6 +71,11 @@ test('a frame for another station is not answered, even in promiscuous mode', as
 test('a frame of another VLAN is not answered into the untagged network', () =>
   assertNoReply(withVlanTag(requestFor(vip), 5), vip));
 
+test('a request with a priority tag (VLAN 0, IEEE 802.1Q) is one of the untagged network', async () => {
+  const reply = await lab.ask(withVlanTag(requestFor(vip), 0), vip);
+  assert.equal(reply.senderMac, nodeMac);
+});
+
 test('a withdrawn VIP is no longer answered', async () => {
   await answered(requestFor(vip));
   await lab.answer(last);
