@@ -35,6 +35,8 @@ interface Check {
 const questions = { count: 3, pauseMs: 100 } as const;
 /** What is known is asked again after this time, when the host claims an address then. */
 const validMs = 60_000;
+/** More hosts than a link has that claim addresses. Where there are more, a flood of made-up ones, the rest is not asked. */
+const mostHosts = 1_000;
 
 /**
  * Addresses that no host can have: for documentation (RFC 5737, RFC 9637, RFC 3849) and for discarding (RFC 6666). The
@@ -55,6 +57,8 @@ const all: ReadonlySet<string> = new Set([...impossible.IPv4, ...impossible.IPv6
 /** Asks about hosts, and remembers what they are. */
 export class Proxies {
   readonly #checks = new Map<string, Check>();
+  /** When each link was asked last, by link and family. A question goes to all hosts, and counts for all that are asked. */
+  readonly #askedAt = new Map<string, number>();
 
   /** Is this an address that no host can have? */
   isImpossible(address: string): boolean {
@@ -67,6 +71,7 @@ export class Proxies {
     const key = `${family} ${link} ${mac}`;
     const known = this.#checks.get(key);
     if (known !== undefined && now - known.knownAt < validMs) return known.kind;
+    if (known === undefined && this.#checks.size >= mostHosts) return 'Other';
     // While a proxy is asked again it counts as what it was.
     const kind = known?.kind === 'Proxy' ? 'Proxy' : 'Unknown';
     const never = Number.NEGATIVE_INFINITY;
@@ -99,8 +104,15 @@ export class Proxies {
           isNews = true;
           continue;
         }
+        const on = `${link} ${family}`;
+        const again = (this.#askedAt.get(on) ?? Number.NEGATIVE_INFINITY) + questions.pauseMs;
+        if (now < again && !ask.has(on)) {
+          nextAt = Math.min(nextAt, again);
+          continue;
+        }
         Object.assign(check, { asked: check.asked + 1, askedAt: now } satisfies Partial<Check>);
-        ask.set(`${link} ${family}`, { link, family });
+        this.#askedAt.set(on, now);
+        ask.set(on, { link, family });
       }
       nextAt = Math.min(nextAt, check.askedAt + questions.pauseMs);
     }

@@ -71,3 +71,16 @@ test('an address of the own subnet is possible: another one is asked for', () =>
   assert.equal(impossibleOn('IPv4', at('0.0.0.0', 0)), undefined);
   assert.equal(impossibleOn('IPv6', at('3fff::1', 16)), '100::ffff:253');
 });
+
+test('a flood of made-up hosts leads to no more than ten questions a second, and to a bounded memory', () => {
+  const proxies = new Proxies();
+  let asked = 0;
+  let others = 0;
+  for (let now = 0; now < 10_000; now++) {
+    const mac = `02:66:00:00:${(now >> 8).toString(16)}:${(now & 255).toString(16)}`;
+    if (proxies.kindOf({ ...host, mac }, vip, now) === 'Other') others++;
+    asked += proxies.turn(now).ask.length;
+  }
+  assert.ok(asked <= 101, `${asked} questions`);
+  assert.ok(others >= 8_000, `${others} hosts were not asked`);
+});
