@@ -111,8 +111,12 @@ async function takeGroup(
   reach: Reach,
 ): Promise<void> {
   try {
-    for (const { service, annotations } of group)
-      await annotate(reach, service, { ...annotations, [takeOverAnnotation]: 'true' });
+    // At once: until Berth has taken over all Services of an address, it knows only some of the ports there.
+    await Promise.all(
+      group.map(({ service, annotations }) =>
+        annotate(reach, service, { ...annotations, [takeOverAnnotation]: 'true' }),
+      ),
+    );
     for (const { service } of group) {
       let why = '';
       const isTaken = async () => {
