@@ -23,7 +23,7 @@ test('a pool whose addresses are in use is deleted only with the annotation; the
   const [first = ''] = lab.subnet.vips.split('-');
   await lab.apply(berth.poolManifest('used', first));
   await lab.apply(
-    '{ apiVersion: berth.dev/v1beta1, kind: IPAddressPool, metadata: { name: idle }, spec: { addresses: [198.51.100.0/28] } }',
+    '{ apiVersion: berth.dev/v1beta1, kind: IPAddressPool, metadata: { name: idle }, spec: { addresses: [198.51.100.0/28], autoAssign: false } }',
   );
   await lab.apply(berth.serviceManifest('one'));
   await berth.addressOf(lab, 'one');
