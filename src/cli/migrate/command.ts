@@ -4,7 +4,8 @@ import { type RawService, takeOverAnnotation } from '../../api/service.ts';
 import type { Session } from '../cluster/session.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
-import { exits, misused, wrong } from '../output/failure.ts';
+import { exits, type Failure, misused, wrong } from '../output/failure.ts';
+import { printable } from '../output/printable.ts';
 import { writeYaml } from '../yaml/write.ts';
 import { renderFieldReport } from './convert/field-report.ts';
 import type { ConvertedService } from './convert/services.ts';
@@ -50,7 +51,9 @@ export const migrateCommand: CommandSpec = {
     if (apply && paths) throw misused('--apply works on the cluster only: leave out --filename');
     if (stopMetallb && !apply) throw misused('--stop-metallb needs --apply');
     const found = paths ? await findInFiles(paths) : await findInCluster(session);
-    const text = `${renderFieldReport(found.migration.rows)}${renderPreviews(found)}${apply ? '' : renderObstacles(found)}`;
+    // The objects and Services may be written by people who are not trusted.
+    const rows = printable(found.migration.rows);
+    const text = `${renderFieldReport(rows)}${renderPreviews(printable(found.previews), found.note)}${apply ? '' : renderObstacles(found)}`;
     if (report) await writeFile(report, text);
     else session.terminal.note(`${text}\n`);
     if (!apply) return printed(found);
@@ -87,10 +90,16 @@ interface TakeOverOrder extends Found {
   readonly stop: boolean;
 }
 
-async function applied(session: Session, order: TakeOverOrder): Promise<Answer> {
+interface AppliedFacts {
+  readonly services: readonly Preview[];
+  readonly addresses: readonly TakenAddress[];
+  readonly report: Found['migration']['rows'];
+}
+
+async function applied(session: Session, order: TakeOverOrder): Promise<Answer<AppliedFacts>> {
   const { migration, previews, place, stop } = order;
   const obstacles = obstaclesOf(order, stop);
-  if (obstacles.length > 0) throw wrong(`nothing was changed:\n${obstacles.map(obstacleText).join('\n')}`);
+  if (obstacles.length > 0) throw blocked(session, obstacles);
   const groups = groupsToTake(migration, previews);
   const { ownership } = place.cluster.installation.settings;
   const programs = stop ? place.programs : [];
@@ -112,8 +121,8 @@ async function applied(session: Session, order: TakeOverOrder): Promise<Answer> 
   }
   return {
     facts: { services: previews, addresses: taken, report: migration.rows },
-    text: () =>
-      `${taken.map(lineOf).join('')}${taken.length - silent.length} of ${taken.length} addresses taken over and announced\n${sharedNames}`,
+    text: (_, { addresses }) =>
+      `${addresses.map(lineOf).join('')}${taken.length - silent.length} of ${taken.length} addresses taken over and announced\n${sharedNames}`,
     exit: silent.length + restarted.length > 0 ? exits.wrong : exits.fine,
   };
 }
@@ -132,7 +141,7 @@ function markedAmong(
 async function checkBefore(session: Session, changes: Changes): Promise<void> {
   const reach = await session.reach();
   const missing = await missingRights(changes, reach);
-  if (missing.length > 0) throw wrong(`nothing was changed:\n${missing.map(obstacleText).join('\n')}`);
+  if (missing.length > 0) throw blocked(session, missing);
   await checkObjects(changes, reach);
 }
 
@@ -140,8 +149,7 @@ function lineOf({ service, address, holder, message }: TakenAddress): string {
   return `${address}   ${service}   ${holder === undefined ? message : `announced by ${holder}`}\n`;
 }
 
-function renderPreviews(found: Found): string {
-  const { previews, note } = found;
+function renderPreviews(previews: readonly Preview[], note: string): string {
   const lines = previews.map(
     ({ service, fate, addresses, message }) =>
       `  ${service} (${addresses.join(', ') || 'no address'}): ${fateText[fate]}: ${message}`,
@@ -151,8 +159,14 @@ function renderPreviews(found: Found): string {
 }
 
 function renderObstacles(found: Found): string {
-  const obstacles = obstaclesOf(found, true).map(obstacleText);
+  const obstacles = printable(obstaclesOf(found, true)).map(obstacleText);
   return obstacles.length === 0 ? '' : `\nObstacles to --apply\n${obstacles.join('\n')}\n`;
+}
+
+/** Prints the obstacles, and makes the Failure. */
+function blocked({ terminal }: Session, obstacles: readonly Obstacle[]): Failure {
+  terminal.note(`nothing was changed:\n${printable(obstacles).map(obstacleText).join('\n')}\n`);
+  return wrong(`obstacles to the take-over: ${obstacles.length}`);
 }
 
 function obstacleText({ what, todo }: Obstacle): string {

@@ -1,5 +1,8 @@
 /** Text that other people write cannot control the terminal: no control characters, no lines that the tool has not made. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { renderAnswer } from '../../../src/cli/output/answer.ts';
@@ -99,6 +102,34 @@ test('no command prints control characters or lines of other people', async (t) 
     }
   }
   assert.match(seen, /x\\nINJECTED: no problem\\r\\x1b\[2J/, 'the text is shown, with its characters escaped');
+});
+
+test('the report of a migration contains no control characters or lines of other people', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-untrusted-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const annotations = {
+    'metallb.io/address-pool': evil,
+    'metallb.io/loadBalancerIPs': evil,
+    [`metallb.io/${evil}`]: evil,
+  };
+  const objects = [
+    { apiVersion: 'v1', kind: 'Service', metadata: { name: evil, annotations }, spec: { type: 'LoadBalancer' } },
+    {
+      apiVersion: 'metallb.io/v1beta1',
+      kind: 'IPAddressPool',
+      metadata: { name: evil },
+      spec: { addresses: [evil], [evil]: 1 },
+    },
+    { apiVersion: 'metallb.io/v1beta1', kind: evil, metadata: { name: 'x' } },
+  ];
+  const file = join(folder, 'a.json');
+  writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+  for (const format of ['table', 'json', 'yaml']) {
+    const { out, notes } = await runAt(t, { objects: {} }, 'migrate', 'metallb', '-f', file, '-o', format);
+    assertHarmless(out, JSON.stringify(out));
+    assertHarmless(notes, JSON.stringify(notes));
+    assert.match(notes, /x\\nINJECTED/);
+  }
 });
 
 test('programs get the text as it is', () => {
