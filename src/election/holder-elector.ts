@@ -26,7 +26,7 @@ import { formerOf, isAllKnown } from './former-claims.ts';
 import { HolderProbes } from './holder-probes.ts';
 import { LinkProbes, type Probe, type WireClaim } from './link-probes.ts';
 import { isAwaited, Listening } from './listening.ts';
-import { isHeard, otherNodes } from './other-nodes.ts';
+import { callingNodes, otherNodes } from './other-nodes.ts';
 import { probeTargetsOf } from './probe-targets.ts';
 import { type Candidate, gainingOf, type HolderDecision, type HolderView, isMinority, type Vip } from './view.ts';
 import { WireEvidence } from './wire-evidence.ts';
@@ -79,6 +79,7 @@ export class HolderElector {
   #input: ElectionInput | undefined;
   #view: HolderView | undefined;
   #others: readonly string[] = [];
+  #calling: readonly string[] = [];
   #state: Exclude<SpeakerState, 'Listening'> = 'Serving';
   #ages: Heartbeat['ages'] = { loop: 0, worker: 0 };
   #sentState: SpeakerState = 'Listening';
@@ -222,7 +223,7 @@ export class HolderElector {
       decisions: this.#decisions.all,
       holderProbes,
       hasClaims: !this.outbox.backlog.isEmpty,
-      heartbeats: this.#schedule.due(this.#others, review, now),
+      heartbeats: this.#schedule.due([...this.#others, ...this.#calling], review, now),
       reassert,
       linkProbes,
       noInboundTraffic: this.#linkProbes.noInboundTraffic,
@@ -249,11 +250,11 @@ export class HolderElector {
 
   /** A node that is heard is not forgotten when its object is deleted. */
   #updateOthers(review: PeerStates, now: number): void {
-    const nodes = new Set(this.#input?.nodes.keys());
-    const known = { peers: this.peers, review, now };
-    if (this.#input && !this.#decisions.isSettled)
-      this.peers.keepOnly((node) => nodes.has(node) || isHeard(node, known));
-    this.#others = otherNodes(nodes, known);
+    const known = { nodes: new Set(this.#input?.nodes.keys()), peers: this.peers, review, now };
+    this.#others = otherNodes(known);
+    this.#calling = callingNodes(known);
+    const wanted = new Set([...known.nodes, ...this.#others, ...this.#calling]);
+    if (this.#input && !this.#decisions.isSettled) this.peers.keepOnly((node) => wanted.has(node));
   }
 
   #viewOf(review: PeerStates, { now, listening }: { readonly now: number; readonly listening: boolean }): HolderView {

@@ -124,3 +124,19 @@ test('a node that hears no peer gives up at once a VIP that it claimed alone whe
   pair.keeper.heardOnWire({ address, mac: peerMac, link: 'eth0' }, pair.now);
   assert.equal(pair.holds, false);
 });
+
+test('a datagram of a node that does not exist makes no other node: a host may send an old one again', () => {
+  const keeper = new HolderElector(self, 0);
+  const vip = { uid: 'u', address, eligible, serves: () => true, linksOf: () => ['eth0'], recorded: undefined };
+  keeper.observe({ vips: [vip], nodes: new Map([['n1', { draining: false }]]), links: [] });
+  const old: Heartbeat = {
+    ...{ kind: 'Heartbeat', from: { node: 'gone', incarnation: '9'.repeat(16) }, sequence: 1, rules: 1 },
+    ...{ to: { node: 'n1', incarnation: '8'.repeat(16), newest: '8'.repeat(16) }, state: 'Serving', nextMs: 100 },
+    ...{ ages: { loop: 0, worker: 0 }, links: [], heard: [], total: noClaims, wantsClaims: false },
+  };
+  keeper.receive(old, 'eth0', 50);
+  const { heartbeats } = keeper.tick(100);
+  assert.deepEqual(heartbeats, ['gone'], 'it is answered');
+  assert.deepEqual(keeper.others, []);
+  assert.equal(keeper.claims.get('u')?.isolated, false);
+});
