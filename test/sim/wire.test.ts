@@ -60,6 +60,18 @@ test('with two nodes and a separate network for VIPs, a broken link of one node 
   }
 });
 
+test('with two nodes, the frames that one of them loses on a link silence no VIP of the other one', () => {
+  forSeeds(5, { nodes: 2, vips: 8, cabling: 'Apart' }, (cluster) => {
+    cluster.boot();
+    const at = cluster.now;
+    const [holder, other] = cluster.names as [string, string];
+    const held = cluster.heldBy(holder);
+    cluster.fabric.loseOneWay(other, holder, 'eth0');
+    cluster.run(5_000);
+    assert.equal(cluster.meter.longestSilence(at, held), 0);
+  });
+});
+
 test('a holder whose link works keeps its VIPs when all other nodes lose their links', () => {
   forSeeds(2, { nodes: 3, vips: 8, cabling: 'Apart' }, (cluster) => {
     cluster.boot();
