@@ -5,10 +5,11 @@ import type { ServiceView } from '../api/service.ts';
 import { listed } from '../api/text.ts';
 import { obstructionOf } from './address-conflict.ts';
 import { isBuggy } from './ledger/free-addresses.ts';
-import { formerRefs, isSameName, type Slot } from './ledger/slot.ts';
+import { isSameName, type Slot } from './ledger/slot.ts';
 import type { WorkingLedger } from './ledger/working-ledger.ts';
 import type { EffectivePool, PoolTable } from './pool-table.ts';
 import { isOutcome, type Outcome, type PoolVerdict } from './reasons.ts';
+import { wantsAnother } from './renumbering.ts';
 import type { RequestOf } from './requests.ts';
 
 /** The state that addresses are chosen from. */
@@ -113,15 +114,15 @@ export function verdictOf({ service, ledger }: Seeker, pool: EffectivePool, fami
 }
 
 /** Why the Service cannot use this address together with its current users; undefined if it can. */
-function obstacleAt(slot: Slot, { service, ledger, requestOf }: Seeker): Outcome | undefined {
+function obstacleAt(slot: Slot, seeker: Seeker): Outcome | undefined {
+  const { service, ledger, requestOf } = seeker;
   const { address, entry } = slot;
   const obstruction = entry && (obstructionOf(entry) ?? entry.quarantine);
   if (obstruction) return { reason: 'AddressConflict', message: obstruction.message };
   if (entry?.ending && !entry.services.some(({ uid }) => uid === service.uid)) {
     return { reason: 'AddressReserved', message: `the IPAllocation of ${address} is being deleted` };
   }
-  const isForOther = () => formerRefs(slot).some((ref) => !isSameName(service, ref));
-  if (isReserved(entry) && (entry.services.length === 0 || isForOther())) {
+  if (isReserved(entry) && !isReservedFor(entry, slot, seeker)) {
     return { reason: 'AddressReserved', message: `${address} is reserved after its last use` };
   }
   const sharers = ledger.sharersAt(slot);
@@ -137,6 +138,16 @@ function obstacleAt(slot: Slot, { service, ledger, requestOf }: Seeker): Outcome
 
 function isReserved(entry: AllocationView | undefined): entry is AllocationView & { readonly reservedUntil: number } {
   return entry?.reservedUntil !== undefined;
+}
+
+/** A reserved address is for the Services that its entry names, and for others only if all of these are back and stay. */
+function isReservedFor({ services }: AllocationView, slot: Slot, seeker: Seeker): boolean {
+  const { service } = seeker;
+  if (services.length === 0) return false;
+  const stays = (user: ServiceView) => !wantsAnother(user, slot, seeker);
+  return services.every(
+    (ref) => isSameName(service, ref) || slot.users.some((user) => isSameName(user, ref) && stays(user)),
+  );
 }
 
 /** Claims the slot unless the quota of its pool forbids it. An address that the namespace already uses does not count again. */

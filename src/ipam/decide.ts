@@ -5,11 +5,10 @@ import { brief, listed } from '../api/text.ts';
 import { assignAddress, assignFromPools, assignShared, type Choices, type Seeker } from './choose.ts';
 import { assigned, type Decision, refused } from './decision.ts';
 import type { CurrentAllocations } from './ledger/current-allocations.ts';
-import { isOfRequestedPool } from './ledger/record.ts';
 import type { Slot } from './ledger/slot.ts';
 import { isAdoptable, isForeign, type Ownership, shownBy, writersOf } from './ownership.ts';
 import { isOutcome, type Outcome } from './reasons.ts';
-import { mustRenumber } from './renumbering.ts';
+import { wantsAnother } from './renumbering.ts';
 
 /** The state that a decision uses. */
 export interface DecisionContext extends Choices {
@@ -27,21 +26,7 @@ export function isSatisfied(
   const slots = current.of(service);
   const request = requestOf(service);
   if (request.fault || slots.length < request.families.length || current.evicted.has(service)) return false;
-  return slots.every((slot) => !wantsAnother({ service, table, requestOf }, slot));
-}
-
-/**
- * Must the Service get another address than this one, which it has? Either it requests another one, or it must leave this one and does not
- * request it.
- */
-function wantsAnother(
-  { service, table, requestOf }: Pick<Seeker, 'service' | 'table' | 'requestOf'>,
-  slot: Slot,
-): boolean {
-  const request = requestOf(service);
-  const wanted = request.addresses.get(slot.family);
-  if (wanted !== undefined) return wanted !== slot.address;
-  return mustRenumber(slot, table) || !isOfRequestedPool(service, slot, request);
+  return slots.every((slot) => !wantsAnother(service, slot, { table, requestOf }));
 }
 
 /** Why a Service did not get the address in its status. */
@@ -192,7 +177,7 @@ function choose(seeker: Seeker, held: readonly Slot[], stays = false): Chosen {
   const fromPools: Family[] = [];
   for (const family of request.families) {
     const slot = found.get(family);
-    if (slot && (stays || !wantsAnother(seeker, slot))) continue;
+    if (slot && (stays || !wantsAnother(seeker.service, slot, seeker))) continue;
     const wanted = request.addresses.get(family);
     const result = wanted ? assignAddress(seeker, wanted, { adopting: false }) : assignShared(seeker, family);
     if (result) settleFor(family, result);

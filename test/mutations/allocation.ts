@@ -108,6 +108,15 @@ export const allocation: readonly Mutation[] = [
     tests: ['unit/ipam/adoption.test.ts'],
   },
   {
+    id: 'leaving-owner-opens-its-reservation',
+    file: 'ipam/choose.ts',
+    old: 'const stays = (user: ServiceView) => !wantsAnother(user, slot, seeker);',
+    new: 'const stays = () => true;',
+    consequence:
+      'An address that waits for a Service is given to another one, because the Service came back for another address.',
+    tests: ['unit/ipam/keeping.test.ts'],
+  },
+  {
     id: 'node-addresses-are-given-out',
     file: 'ipam/allocate.ts',
     old: "for (const { addresses } of nodes) for (const ip of addresses) users.set(ip, { user: 'a node', owner: undefined });",
@@ -174,8 +183,8 @@ export const allocation: readonly Mutation[] = [
   {
     id: 'resting-address-is-given',
     file: 'ipam/choose.ts',
-    old: 'if (isReserved(entry) && (entry.services.length === 0 || isForOther())) {',
-    new: 'if (isReserved(entry) && isForOther()) {',
+    old: 'if (services.length === 0) return false;',
+    new: '',
     consequence: 'An address that is kept back after its last use is given to any Service that asks for it.',
     tests: ['unit/ipam/ledger.test.ts'],
   },

@@ -160,6 +160,23 @@ test('an address that waited for a Service is shared as soon as the Service is b
   });
 });
 
+test('an address that waits for a Service waits, if the Service is back and requests another one', async () => {
+  await lived({}, async (life) => {
+    const { cluster } = life;
+    cluster.setPool('p', { ...pool, retainFor: '10s' });
+    await come(life, { 'a/back': {} });
+    cluster.delete('a/back');
+    await life.rest();
+    // The older one of the two is decided first.
+    cluster.create('a/joins', written({ sharingKey: 'k', ...tcp(443) }));
+    cluster.wait(1_000);
+    cluster.create('a/back', written({ sharingKey: 'k', ...tcp(80), requests: ['192.0.2.2'] }));
+    await life.rest();
+    assert.deepEqual(shown(cluster), ['a/back 192.0.2.2', 'a/joins 192.0.2.2']);
+    assertRest(cluster);
+  });
+});
+
 test('an address is free only after no Service shows it, not even one that is being deleted', async () => {
   // The test looks after each write of the pass.
   for (let writes = 1; writes <= 6; writes++) {
