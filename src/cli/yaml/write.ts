@@ -2,8 +2,11 @@
 import { Document, visit } from 'yaml';
 import { resolvePlain } from './scalars.ts';
 
-/** Words and sentences without special characters, and IPv4 addresses with what follows them: no version of YAML reads anything else in them. */
-const clear = /^(?:[a-z](?:[\w./(), -]*[\w./)])?|\d+\.\d+\.\d+\.\d+[\d./-]*)$/i;
+/**
+ * Words and sentences without special characters, and IPv4 addresses with what follows them: no version of YAML reads anything else in
+ * them. Some readers take e1 for a number.
+ */
+const clear = /^(?:(?!e[-+]?\d)[a-z](?:[\w./(), -]*[\w./)])?|\d+\.\d+\.\d+\.\d+[\d./-]*)$/i;
 
 /** Characters that a reader refuses, or takes for the end of a line, if they are not escaped. */
 const unprintable = /[\u007f-\u00a0\u2028\u2029\ufeff\ufffe\uffff]/g;
