@@ -37,7 +37,7 @@ function mostMeanwhile(outcome: Outcome): number {
   if (isAllOf(inTouch, outcome)) return 1_000;
   // A node whose port is blocked gets no message. During another fault it learns only from probes, and those can be lost too.
   if (outcome.wasSettled && isAllOf(harmless, outcome)) return outcome.faults.has('block') ? 2_000 : 1_000;
-  return isAllOf(partitioning, outcome) ? 2_000 : 6_000;
+  return isAllOf(partitioning, outcome) ? 2_000 : 10_000;
 }
 
 function isAllOf(names: readonly FaultName[], { faults }: Outcome): boolean {
