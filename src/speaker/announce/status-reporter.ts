@@ -74,8 +74,9 @@ export class StatusReporter {
     return {
       links: (desired.view?.allLinks ?? []).map((link) => {
         const { name } = link;
+        const isOurs = desired.view?.links.some((ours) => ours.name === name) === true;
         const reported = { noInboundTraffic: runner.noInboundTraffic.has(name), blocked: blockedOn(name) };
-        return linkStatus(link, { ...reported, isOurs: desired.view?.links.includes(link) === true });
+        return linkStatus(link, { ...reported, isOurs });
       }),
       vips: this.#placements.map((placement) =>
         vipStatus(placement, {

@@ -214,6 +214,11 @@ export class NodeInABox {
     return this.applied.some(({ vips }) => vips.includes(address));
   }
 
+  /** The speaker's status of its links. */
+  get linkStatus(): SpeakerStatus['links'] {
+    return this.#reporter.status.links;
+  }
+
   /** The speaker's status of an address. */
   status(address: Ip = vip): SpeakerStatus['vips'][number] | undefined {
     return this.#reporter.status.vips.find((one) => one.address === address);

@@ -76,6 +76,23 @@ test('a Pod that starts on a node makes nothing be decided again', (t) => {
   assert.equal(box.runner.decisions, decisions);
 });
 
+test('the status says why a link cannot announce, also after the links were read again', (t) => {
+  const box = new NodeInABox(shown(vip, announcedBy(self)), [link('eth0')]);
+  t.after(() => box.close());
+  box.desired.observe();
+  for (const reason of [undefined, undefined, 'NoCarrier']) {
+    box.links = [link('eth0', { carrier: reason === undefined }), podLink(1)];
+    box.desired.observe();
+    assert.deepEqual(
+      box.linkStatus.map(({ name, unusable }) => [name, unusable]),
+      [
+        ['eth0', reason],
+        [podLink(1).name, 'NoSubnet'],
+      ],
+    );
+  }
+});
+
 test('a heartbeat fits into one packet, however many Pods the node runs', async (t) => {
   const loopback = await Loopback.make();
   t.after(() => loopback.close());
