@@ -4,7 +4,7 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import { probed } from '../probe/backend.ts';
 import * as berth from './berth.ts';
-
+import { holderOf, loggedAbout } from './holder.ts';
 import { Scene, servedAll } from './scene.ts';
 import { followSpeakers, lapsesIn } from './speaker-process.ts';
 
@@ -26,16 +26,19 @@ afterEach(() => berth.cleanUp(lab));
 after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
 
 test('without the API server VIPs are answered, and afterwards new Services are served', async () => {
+  const since = new Date();
   const vip = await berth.addressOf(lab, 'one');
-  const macs = await berth.answeringMacs(lab, vip);
+  const holder = await holderOf(lab, vip);
   await lab.stopApiServer();
+  let answering: ReadonlySet<string>;
   try {
     await lab.client.exec(['ip', 'neigh', 'flush', 'to', vip]);
-    assert.deepEqual(await berth.answeringMacs(lab, vip), macs);
+    answering = await berth.answeringMacs(lab, vip);
     await berth.curl(lab, vip);
   } finally {
     await lab.startApiServer();
   }
+  assert.deepEqual([...answering], [holder.mac], await loggedAbout(lab, vip, since));
   await lab.apply(berth.serviceManifest('two'));
   const second = await eventually('an address', async () => (await berth.ingressOf(lab, 'two')) || undefined, {
     timeoutMs: 60_000,

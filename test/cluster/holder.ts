@@ -32,7 +32,7 @@ export async function holderOf(lab: Lab, vip: string): Promise<LabHost> {
 }
 
 /** The log lines about a VIP, in the order of their times. */
-async function loggedAbout(lab: Lab, vip: string, since: Date): Promise<string> {
+export async function loggedAbout(lab: Lab, vip: string, since: Date): Promise<string> {
   const logs = await Promise.all([logsOf(lab, 'controller', since), logsOf(lab, 'speaker', since)]);
   const lines = logs.join('').split('\n');
   return lines
