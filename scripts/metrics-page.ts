@@ -72,7 +72,7 @@ for metrics. With \`metrics.onNodeNetwork\`, \`metrics.podMonitor.enabled\` or
 (\`metrics.speakerPort\`, 7933). \`metrics.prometheusRule.enabled\` and \`metrics.dashboard.enabled\` add
 the alerts below and a dashboard for Grafana. The counters of the nftables rules are read at most
 every five seconds, however often they are scraped; [security](security.md#the-health-ports) says
-who reaches the ports.
+which hosts reach the ports.
 
 With the Prometheus operator:
 

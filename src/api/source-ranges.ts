@@ -22,7 +22,7 @@ export function parseSourceRanges(texts: readonly string[]): SourceRanges {
 
 /**
  * The addresses of a family from which clients may connect; undefined: all. As for kube-proxy, the ranges of one family do not limit the
- * clients of the other one. An entry that cannot be read may be of either family: it admits nobody.
+ * clients of the other one. An entry that cannot be read may be of either family: it admits no client.
  */
 export function admittedFrom(
   { sourceRanges, unreadableRanges }: SourceRanges,

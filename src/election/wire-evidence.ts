@@ -80,7 +80,7 @@ export class WireEvidence {
     }
     const own = this.#peers.claims.of(this.#peers.self.node);
     for (const uid of this.#yielded.keys()) if (own.has(uid)) this.#yielded.delete(uid);
-    // From now on the claims say who holds what.
+    // From now on the claims say which node holds which VIP.
     if (!minority && complete) this.#yielded.clear();
   }
 

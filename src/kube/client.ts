@@ -58,7 +58,7 @@ export type Requests = Pick<KubeClient, 'json' | 'apply'>;
 
 /**
  * A client for one API server. It keeps the process alive until it is closed. It sends all requests at once, because a few that hang must
- * not delay others, such as those for the Lease: who sends many requests limits them.
+ * not delay others, such as those for the Lease: a caller with many requests limits them.
  */
 export class KubeClient {
   readonly calls = new CallMetrics();

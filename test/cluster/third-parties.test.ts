@@ -106,25 +106,25 @@ interface Told extends KubeObject {
 
 test('a webhook that does not answer delays no other namespace', async (t) => {
   // An address that no host has: the API server waits for ten seconds in vain.
-  const [nobody = ''] = lab.subnet.vips.split('-');
+  const [unused = ''] = lab.subnet.vips.split('-');
   await lab.controlPlane.exec([
     'ip',
     'neigh',
     'replace',
-    nobody,
+    unused,
     'lladdr',
     '02:00:00:00:00:01',
     'dev',
     lab.controlPlane.link,
   ]);
-  t.after(() => lab.controlPlane.exec(['ip', 'neigh', 'del', nobody, 'dev', lab.controlPlane.link]));
+  t.after(() => lab.controlPlane.exec(['ip', 'neigh', 'del', unused, 'dev', lab.controlPlane.link]));
   await lab.apply(`
 apiVersion: berth.dev/v1beta1
 kind: IPAddressPool
 metadata: { name: main }
-spec: { addresses: ["${lab.subnet.vips}"], exclude: ["${nobody}"] }
+spec: { addresses: ["${lab.subnet.vips}"], exclude: ["${unused}"] }
 `);
-  await installWebhook(t, nobody);
+  await installWebhook(t, unused);
   await createBad(bad(40));
   const [longest = 0, ...others] = (await waitsOfGood(8)).toSorted((a, b) => b - a);
   assert.ok(

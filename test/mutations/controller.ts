@@ -68,7 +68,7 @@ export const controller: readonly Mutation[] = [
     tests: ['control/undone-writes.test.ts'],
   },
   {
-    id: 'late-write-wakes-nobody',
+    id: 'late-write-is-not-decided-again',
     file: 'controller/writer.ts',
     old: 'if (retryInMs === 0) loop.trigger();',
     new: 'if (retryInMs === 0) return;',

@@ -51,7 +51,7 @@ export const migrateCommand: CommandSpec = {
     if (apply && paths) throw misused('--apply works on the cluster only: leave out --filename');
     if (stopMetallb && !apply) throw misused('--stop-metallb needs --apply');
     const found = paths ? await findInFiles(paths) : await findInCluster(session);
-    // The objects and Services may be written by people who are not trusted.
+    // The objects and Services may contain control characters of untrusted users.
     const rows = printable(found.migration.rows);
     const text = `${renderFieldReport(rows)}${renderPreviews(printable(found.previews), found.note)}${apply ? '' : renderObstacles(found)}`;
     if (report) await writeFile(report, text);

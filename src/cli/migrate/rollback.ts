@@ -24,7 +24,7 @@ export async function rollBack(session: Session): Promise<Answer> {
   if (missing.length > 0) throw wrong(`nothing was changed: ${missing.map(({ what }) => what).join('; ')}`);
   const connection = { session, reach };
   await endTakeOvers(marked, reach);
-  // Without its speakers, what the controller gives out is announced by nobody.
+  // Without speakers no node announces the addresses that the controller assigns.
   for (const kind of ['DaemonSet', 'Deployment'] as const) {
     const some = stopped.filter((one) => one.kind === kind);
     for (const one of some) await start(one, connection);

@@ -104,7 +104,7 @@ export function unservedVips({ vips, nodeAddresses }: Pick<DataPath, 'vips' | 'n
 
 function portsOf(service: ServiceView, address: Ip, isRewritten: boolean): readonly Omit<PortPath, 'vacant'>[] {
   const family = familyOf(address);
-  // kube-proxy is about to serve a Service with too many ranges. Until then nobody is admitted.
+  // kube-proxy is about to serve a Service with too many ranges. Until then no client is admitted.
   const admitted = isRewritten && hasTooManyRanges(service) ? [] : admittedFrom(service, family);
   const sources = admitted?.map(formatRange);
   return service.ports.map(({ protocol, port }, i) => {

@@ -81,7 +81,7 @@ export function releasesOf(
     return living.has(`${namespace}/${name}`);
   };
   const release = (slot: Slot, entry: AllocationView) => {
-    // One that is being deleted waits for somebody else's finalizer.
+    // An entry that is being deleted waits for a finalizer of another program.
     if (entry.ending && slot.users.length === 0) return;
     const refs = formerRefs(slot);
     if (refs.length > 0) moving ??= movingOf(decisions, isolated);

@@ -43,7 +43,7 @@ test('a range is read as ParseCIDRSloppy of k8s.io/utils/net reads it', () => {
   for (const [text, range] of Object.entries(rows)) assert.equal(read(text), range, JSON.stringify(text));
 });
 
-test('ranges of one family do not limit the other one, and an entry that cannot be read admits nobody', () => {
+test('ranges of one family do not limit the other one, and an entry that cannot be read admits no client', () => {
   const admitted = (...texts: readonly string[]) => {
     const ranges = parseSourceRanges(texts);
     return (['IPv4', 'IPv6'] as const).map((family) => admittedFrom(ranges, family)?.map(formatRange));

@@ -45,7 +45,7 @@ test('packets are rewritten if the hand-off is NodePort, or if the status still 
   }
 });
 
-test('while a Service with too many source ranges is still rewritten, nobody is admitted', () => {
+test('while a Service with too many source ranges is still rewritten, no client is admitted', () => {
   const sourceRanges = Array.from({ length: 10_001 }, (_, i) => {
     return { family: 'IPv4', first: BigInt(2 * i), last: BigInt(2 * i) } as const;
   });
