@@ -33,6 +33,7 @@ export interface Entry extends KubeObject {
     readonly services?: readonly { readonly name: string; readonly ports?: readonly { readonly port: number }[] }[];
     readonly sharingKey?: string;
     readonly reservedUntil?: string;
+    readonly quarantine?: unknown;
   };
   readonly status?: {
     readonly holder?: { readonly node?: string };

@@ -98,10 +98,11 @@ function announcementOf(
   if (entry.reservedUntil !== undefined) return { announced: false, reason: 'Reserved', message: reservedText(entry) };
   if (unwanted !== undefined) return { announced: false, reason: unwanted, message: unwantedText[unwanted] };
   const condition: Condition | undefined = allocationCondition(entry, allocationConditions.announced);
-  const silentReason = reported.find(({ action, reason }) => action !== 'Announce' && reason !== 'NotHolder')?.reason;
+  const silent = reported.find(({ action, reason }) => action !== 'Announce' && reason !== 'NotHolder');
+  const silentReason = silent?.reason;
   if (condition === undefined) {
     const reason = silentReason ?? 'Pending';
-    return { announced: false, reason, message: 'no speaker has written anything about it yet' };
+    return { announced: false, reason, message: unwrittenText(silent) };
   }
   const { status, reason, message } = condition;
   if (status === 'True' && isAllKnown && reported.length > 0 && !reported.some(({ action }) => action === 'Announce')) {
@@ -113,6 +114,13 @@ function announcementOf(
     };
   }
   return { announced: status === 'True', reason, message };
+}
+
+/** What is known about an address before a speaker has written its condition. */
+function unwrittenText(silent: VipStatus | undefined): string {
+  const { kind, mac } = silent?.conflict ?? {};
+  if (kind === 'Taken' && mac !== undefined) return `another host, ${mac}, answers for it: it is not announced`;
+  return 'no speaker has written anything about it yet';
 }
 
 function reservedText({ quarantine, services }: AllocationView): string {

@@ -42,6 +42,15 @@ test('a node whose speaker is silent is not counted as one that can take an addr
   assert.deepEqual([nodes, unknownNodes], [['n1', 'n2'], ['n3']]);
 });
 
+test('the host that has an address is named before a speaker has written its condition', () => {
+  const vip = { uid: held.uid, address: held.address, action: 'Silent', links: [], damped: false } as const;
+  const taken = { ...vip, reason: 'AddressTaken', conflict: { kind: 'Taken', mac: '02:00:00:00:00:09' } };
+  const at = (...vips: SpeakerStatus['vips']) => evaluated(well, [statusOf('n1', { vips })]).vips[0];
+  const host = 'another host, 02:00:00:00:00:09, answers for it: it is not announced';
+  assert.deepEqual([at(taken)?.reason, at(taken)?.message], ['AddressTaken', host]);
+  assert.equal(at(vip)?.message, 'no speaker has written anything about it yet');
+});
+
 test('speakers that are silent for the same reason are one line', () => {
   const names = [...'abcdefgh'];
   const answers = names.map((node) => ({ node, status: undefined, fault: node === 'h' ? 'refused' : 'no answer' }));
