@@ -29,6 +29,11 @@ export interface ServicePort {
   readonly port: number;
 }
 
+/** `TCP/80`. */
+export function portName({ protocol, port }: ServicePort): string {
+  return `${protocol}/${port}`;
+}
+
 /** A program that owns `status.loadBalancer.ingress`. */
 export interface IngressWriter {
   readonly manager: string;

@@ -1,9 +1,9 @@
 /** The request of a Service, parsed and checked for contradictions. */
 import { type Family, familyOf, type Ip, parseIp } from '../addr/ip.ts';
-import { backendsOf, type ServiceView } from '../api/service.ts';
+import { backendsOf, portName, type ServiceView } from '../api/service.ts';
 import { brief, listed } from '../api/text.ts';
 import type { Outcome } from './reasons.ts';
-import { portName, type Sharer } from './sharing.ts';
+import type { Sharer } from './sharing.ts';
 
 /** The addresses and pools that a Service requests. */
 export interface AllocationRequest {

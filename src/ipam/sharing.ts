@@ -1,6 +1,6 @@
 /** Decides whether Services may share an address. */
 import type { ServiceRef } from '../api/allocation.ts';
-import { everywhere, type ServicePort } from '../api/service.ts';
+import { everywhere, portName } from '../api/service.ts';
 
 /** The properties of a Service that decide about sharing. */
 export interface Sharer {
@@ -121,9 +121,4 @@ class Groups {
     }
     return false;
   }
-}
-
-/** `TCP/80`. */
-export function portName({ protocol, port }: ServicePort): string {
-  return `${protocol}/${port}`;
 }

@@ -21,7 +21,7 @@ export const allocation: readonly Mutation[] = [
   },
   {
     id: 'unchanged-sharer-is-evicted',
-    file: 'ipam/ledger/current-allocations.ts',
+    file: 'ipam/ledger/separation.ts',
     old: 'isUnchanged(service, slot, requestOf(service));',
     new: '!isUnchanged(service, slot, requestOf(service));',
     consequence: 'An unchanged Service loses its address because another one was changed.',

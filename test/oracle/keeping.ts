@@ -3,8 +3,8 @@ import { addressIn } from './addresses.ts';
 import { entriesOf, familyOf, isObstructed, isSameName, livingOf, refsOf, successorOf } from './ledger.ts';
 import type { Cluster, Entry, Service } from './objects.ts';
 import { homeOf } from './pools.ts';
-import { areSamePorts, backendsOf, barrierBetween } from './sharing.ts';
-import { wishesOf } from './wishes.ts';
+import { areSamePorts, backendsOf, barrierBetween, doPortsMeet } from './sharing.ts';
+import { shownBy, wishesOf } from './wishes.ts';
 
 /** Why a Service may leave its address. */
 export type Leave =
@@ -84,11 +84,14 @@ function isWantedElsewhere(cluster: Cluster, { metadata, spec }: Entry): boolean
  * "If a Service is changed so that it can no longer share, it gets another address [...]. The Services that it shared with keep theirs."
  */
 function whyCannotShare(cluster: Cluster, { service, entry }: Holding): Leave | undefined {
+  if (portTaken(cluster, { service, entry })) return 'CannotShare';
   const others = refsOf(entry).flatMap((ref) => {
     const standing = livingOf(cluster, ref) ?? successorOf(cluster, ref);
     return standing && standing !== service ? [standing] : [];
   });
-  const conflicts = others.filter((other) => barrierBetween(service, other) !== undefined);
+  const isInTheWay = (other: Service) =>
+    barrierBetween(service, other) !== undefined && !portTaken(cluster, { service: other, entry });
+  const conflicts = others.filter(isInTheWay);
   if (conflicts.length === 0) return undefined;
   const isOlder = (other: Service) => isBefore(other, service);
   if (isChanged(service, entry)) {
@@ -97,6 +100,20 @@ function whyCannotShare(cluster: Cluster, { service, entry }: Holding): Leave | 
   const unchanged = conflicts.filter((other) => !isChanged(other, entry));
   // Both were changed, and the entry was written after that, so it has the new values of both. The older one keeps the address.
   return unchanged.some(isOlder) ? 'CannotShare' : undefined;
+}
+
+/** "Each port stays with the Service that had it before": whether the Service takes one of another Service that has or shows the address. */
+function portTaken(cluster: Cluster, { service, entry }: Holding): boolean {
+  const own = refsOf(entry).find((one) => isSameName(one, service))?.ports;
+  if (own === undefined) return false;
+  const added = (service.spec.ports ?? []).filter((port) => !doPortsMeet([port], own));
+  return refsOf(entry).some((ref) => {
+    const other = cluster.services.find(({ metadata }) => metadata.uid === ref.uid);
+    if (other === undefined || other === service) return false;
+    const isThere = livingOf(cluster, ref) !== undefined || shownBy(other).includes(entry.spec.address);
+    const kept = (other.spec.ports ?? []).filter((port) => ref.ports === undefined || doPortsMeet([port], ref.ports));
+    return isThere && doPortsMeet(added, kept);
+  });
 }
 
 /** Whether the Service has another key, other ports or other backends than those in the entry. */

@@ -3,7 +3,7 @@ import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
 import { formatRange } from '../../addr/range.ts';
 import type { AllocationView } from '../../api/allocation.ts';
 import { type HandOff, handOffOf, hasTooManyRanges, ipModeOf } from '../../api/hand-off.ts';
-import type { ServiceView } from '../../api/service.ts';
+import { portName, type ServicePort, type ServiceView } from '../../api/service.ts';
 import { admittedFrom } from '../../api/source-ranges.ts';
 import { Memo } from '../../memo/memo.ts';
 import type { Protocol } from '../nft/icmp-error.ts';
@@ -58,25 +58,27 @@ export class VipPathReader {
   }
 
   #pathOf(entry: AllocationView, snapshot: PathSnapshot, handedAt: Map<string, number>): VipPath | undefined {
-    const services = entry.services.map(({ uid }) => snapshot.service(uid)).filter((view) => view?.isLoadBalancer);
+    const services = entry.services
+      .map(({ uid }) => snapshot.service(uid))
+      .filter((view) => view !== undefined)
+      .filter(({ isLoadBalancer }) => isLoadBalancer);
     if (services.length === 0) return undefined;
     const { address } = entry;
-    const rewritten = services.map((service) => this.#isRewritten(service as ServiceView, snapshot, handedAt));
+    const rewritten = services.map((service) => this.#isRewritten(service, snapshot, handedAt));
     const family = familyOf(address);
     // With `Local` the client must try again: the address may be about to move to a node with an endpoint.
-    const vacant = services.map((view) => !view?.local && !snapshot.isServed(view?.key ?? '', family));
+    const vacant = services.map(({ local, key }) => !local && !snapshot.isServed(key, family));
     const restraint = snapshot.restraintOf?.(entry);
     // All three lists have one element for each Service: equal counts make equal lists.
-    return this.#known.of(entry, [...services, ...rewritten, ...vacant, restraint], () => ({
-      address,
-      ...(restraint && { restraint }),
-      ports: services.flatMap((service, i) =>
-        portsOf(service as ServiceView, address, rewritten[i] === true).map((port) => ({
-          ...port,
-          vacant: vacant[i] === true,
-        })),
-      ),
-    }));
+    return this.#known.of(entry, [...services, ...rewritten, ...vacant, restraint], () => {
+      const owners = portOwners(entry, services);
+      const ports = services.flatMap((service, i) => {
+        const isOwn = (_: unknown, at: number) => owners.get(portName(service.ports[at] as ServicePort)) === service;
+        const own = portsOf(service, address, rewritten[i] === true).filter(isOwn);
+        return own.map((port) => ({ ...port, vacant: vacant[i] === true }));
+      });
+      return { address, ...(restraint && { restraint }), ports };
+    });
   }
 
   #isRewritten(service: ServiceView, { handOff, now }: PathSnapshot, handedAt: Map<string, number>): boolean {
@@ -100,6 +102,26 @@ export function unservedVips({ vips, nodeAddresses }: Pick<DataPath, 'vips' | 'n
     ports.length > 0 &&
     ports.every(({ nodePort }) => nodePort !== undefined);
   return new Set(vips.filter(isLost).map(({ address }) => address));
+}
+
+/**
+ * The Service to which each port of an address belongs. One that was changed may have a port that the entry records for another one. It must
+ * leave the address, and meanwhile the port stays with the other one.
+ */
+function portOwners(
+  { services: refs }: AllocationView,
+  services: readonly ServiceView[],
+): ReadonlyMap<string, ServiceView> {
+  const owners = new Map<string, ServiceView>();
+  const recorded = new Map(refs.map(({ uid, ports = [] }) => [uid, new Set(ports.map(portName))]));
+  for (const isTurn of [(service: ServiceView, port: string) => recorded.get(service.uid)?.has(port), () => true]) {
+    for (const service of services) {
+      for (const port of service.ports.map(portName)) {
+        if (isTurn(service, port) && !owners.has(port)) owners.set(port, service);
+      }
+    }
+  }
+  return owners;
 }
 
 function portsOf(service: ServiceView, address: Ip, isRewritten: boolean): readonly Omit<PortPath, 'vacant'>[] {

@@ -9,7 +9,8 @@ import type { Outcome } from '../reasons.ts';
 import { mustRenumber } from '../renumbering.ts';
 import type { RequestOf } from '../requests.ts';
 import { Sharers } from '../sharing.ts';
-import { isOfRequestedPool, isUnchanged } from './record.ts';
+import { isOfRequestedPool } from './record.ts';
+import { isShared, separate } from './separation.ts';
 import { formerRefs, isSameName, type Slot } from './slot.ts';
 import type { WorkingLedger } from './working-ledger.ts';
 
@@ -92,8 +93,8 @@ export function claimCurrent(services: readonly ServiceView[], context: Context)
     }
   });
   for (const [service, slot] of returned) yieldToLeaving(service, slot, { current, ...context });
-  const shared = [...ledger.slots.values()].filter(({ users }) => users.length > 1).sort(byAddress);
-  for (const slot of shared) separate(slot, current, context);
+  const shared = [...ledger.slots.values()].filter(isShared).sort(byAddress);
+  for (const slot of shared) separate(slot, (...eviction) => current.evict(...eviction), context);
   leaveObstructed(ledger, (...eviction) => current.evict(...eviction), requestOf);
   // A Service that had to leave its address before a crash may have its new entry already.
   for (const service of [...current.evicted.keys()].sort(oldestFirst)) {
@@ -205,37 +206,4 @@ function yieldToLeaving(
   ledger.leave(slot, service);
   const message = `the Service cannot share ${slot.address}: ${conflict}`;
   current.evict(service, slot, { reason: 'SharingConflict', message });
-}
-
-/**
- * Resolves a conflict between Services that share an address: a port, a policy, a selector or a key was changed. The Services that
- * changed since the entry was written must leave first, then the younger ones.
- */
-function separate(slot: Slot, current: CurrentAllocations, { ledger, requestOf }: Context): void {
-  slot.users.sort(oldestFirst);
-  if (conflictsAmong(slot.users, requestOf).size === 0) return;
-  const isStaying = (service: ServiceView) => isUnchanged(service, slot, requestOf(service));
-  const staying = new Set(slot.users.filter(isStaying));
-  const sorted = [...staying, ...slot.users.filter((service) => !staying.has(service))];
-  const conflicts = conflictsAmong(sorted, requestOf);
-  for (const [service, conflict] of conflicts) {
-    const message = `the Service can no longer share ${slot.address}: ${conflict}`;
-    ledger.leave(slot, service);
-    current.evict(service, slot, { reason: 'SharingConflict', message });
-  }
-  const order = new Map(sorted.map((service, i) => [service, i]));
-  slot.users.sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
-}
-
-/** The Services that cannot share an address with those before them that can, and why. */
-function conflictsAmong(services: readonly ServiceView[], requestOf: RequestOf): ReadonlyMap<ServiceView, string> {
-  const sharers = new Sharers();
-  const conflicts = new Map<ServiceView, string>();
-  for (const service of services) {
-    const { sharer } = requestOf(service);
-    const conflict = sharers.conflictWith(service.key, sharer);
-    if (conflict === undefined) sharers.set(service.key, sharer);
-    else conflicts.set(service, conflict);
-  }
-  return conflicts;
 }

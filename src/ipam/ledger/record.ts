@@ -3,10 +3,9 @@
  * changed since then keeps its address, whatever other Services and pools do.
  */
 import type { AllocationView, ServiceRef } from '../../api/allocation.ts';
-import type { ServiceView } from '../../api/service.ts';
+import { portName, type ServiceView } from '../../api/service.ts';
 import { isSameList, Memo } from '../../memo/memo.ts';
 import type { AllocationRequest } from '../requests.ts';
-import { portName } from '../sharing.ts';
 import type { Slot } from './slot.ts';
 
 /** The limits of the schema of an entry. Whatever is longer is not recorded. */

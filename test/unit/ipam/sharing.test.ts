@@ -190,6 +190,29 @@ test('of Services that can no longer share, the changed one leaves, or else the 
   assert.match(decisionOf(full, 'b').message, /; no free IPv4 address in pool p$/);
 });
 
+test('a port of a shared address stays with the Service that the entry records it for', () => {
+  const older = { created: '2025-01-01T00:00:00Z' };
+  const taker = { ...a, ...tcp(443), ...older };
+  const rows: readonly [string, ServiceView, readonly string[]][] = [
+    ['the other one has changed too', { ...b, ...tcp(443, 8443) }, ['a 192.0.2.2', 'b 192.0.2.1']],
+    ['the other one gives the port up', { ...b, ...tcp(8443) }, ['a 192.0.2.1', 'b 192.0.2.1']],
+    ['they swap their ports', { ...b, ...tcp(80) }, ['a 192.0.2.1', 'b 192.0.2.1']],
+    ['the other one has another key', { ...b, sharingKey: 'l' }, ['a 192.0.2.2', 'b 192.0.2.1']],
+    ['the other one terminates', { ...b, isLoadBalancer: false }, ['a 192.0.2.2']],
+    ['the other one shows the address no more', { ...b, ...showing(), isLoadBalancer: false }, ['a 192.0.2.1']],
+  ];
+  for (const [desc, other, expected] of rows) {
+    assert.deepEqual(outcomes(plan({ pools, services: [taker, other], ledger: [shared] })), expected, desc);
+  }
+  const gone = plan({ pools, services: [taker], ledger: [shared] });
+  assert.deepEqual(outcomes(gone), ['a 192.0.2.1'], 'the other one is gone');
+  const terminating = plan({ pools, services: [taker, { ...b, isLoadBalancer: false }], ledger: [shared] });
+  assert.match(
+    assignedTo(terminating, 'a').evicted?.message ?? '',
+    /can no longer share 192\.0\.2\.1: both use port TCP\/443/,
+  );
+});
+
 test('a Service alone at its address may change its key, and other Services may join with the new one', () => {
   const changed = { ...a, sharingKey: 'new' };
   const joiner = service('c', { sharingKey: 'new', ...tcp(443) });

@@ -7,7 +7,7 @@ import type { ServiceView } from '../../../../src/api/service.ts';
 import { parseSourceRanges } from '../../../../src/api/source-ranges.ts';
 import type { PortPath } from '../../../../src/dataplane/plan/spec.ts';
 import { VipPathReader } from '../../../../src/dataplane/plan/vip-paths.ts';
-import { entry, service } from '../../fixtures.ts';
+import { entry, refTo, service } from '../../fixtures.ts';
 
 const vip = '192.0.2.1';
 
@@ -42,6 +42,28 @@ test('packets are rewritten if the hand-off is NodePort, or if the status still 
   ];
   for (const [desc, facts, handOff, nodePort] of rows) {
     assert.deepEqual(portsOf(service('s', facts), handOff), [tcp(nodePort)], desc);
+  }
+});
+
+test('a port of a shared address stays with the Service that the entry records it for', () => {
+  const of = (name: string, port: number, nodePort: number) =>
+    service(name, { handOff: 'NodePort', ports: [{ protocol: 'TCP', port }], nodePorts: [nodePort] });
+  const [a, b] = [of('a', 80, 30_080), of('b', 443, 30_443)];
+  const both = entry(vip, a, { services: [a, b].map(refTo) });
+  const rows: readonly [string, readonly ServiceView[], readonly string[]][] = [
+    ['nothing has changed', [a, b], ['80 30080', '443 30443']],
+    ['a takes the port of b', [of('a', 443, 30_080), b], ['443 30443']],
+    ['b has given it up', [of('a', 443, 30_080), of('b', 25, 30_443)], ['443 30080', '25 30443']],
+    ['b is gone', [of('a', 443, 30_080)], ['443 30080']],
+    ['both take another port', [of('a', 25, 30_080), of('b', 25, 30_443)], ['25 30080']],
+  ];
+  for (const [desc, services, expected] of rows) {
+    const [path] = read(new VipPathReader(), { ledger: [both], services });
+    assert.deepEqual(
+      path?.ports.map(({ port, nodePort }) => `${port} ${nodePort}`),
+      expected,
+      desc,
+    );
   }
 });
 
