@@ -30,6 +30,8 @@ export interface AllocationSpec {
   readonly sharingKey?: string;
   /** RFC 3339. Until then the address is reserved for the Services with these names, or for none. Absent: it is in use. */
   readonly reservedUntil?: string;
+  /** With `reservedUntil`: the namespaces whose Services had the address, and that `services` does not name. Absent: there are none. */
+  readonly formerNamespaces?: readonly string[];
   /** Berth did not choose the address: the status of the Service contained it already. */
   readonly adopted?: boolean;
   /** Why the address is reserved: another host answered for it. */
@@ -103,6 +105,8 @@ export interface AllocationView extends Identity {
   readonly sharingKey: string | undefined;
   /** Milliseconds since 1970. */
   readonly reservedUntil: number | undefined;
+  /** The address is reserved after the use by Services of these namespaces, and counts in their quotas. */
+  readonly formerNamespaces: readonly string[];
   readonly adopted: boolean;
   readonly quarantine: Quarantine | undefined;
   /** The requested holder (annotation `berth.dev/move-to`), until that node holds the address. */
@@ -146,7 +150,7 @@ export function allocationCondition({ conditions }: AllocationView, type: string
 export function parseAllocation({ metadata, spec, status }: RawAllocation): AllocationView | undefined {
   const address = parseIp(spec.address);
   if (address === undefined || allocationName(address) !== metadata.name) return undefined;
-  const { pool, services = [], sharingKey, reservedUntil, adopted = false, quarantine } = spec;
+  const { pool, services = [], sharingKey, reservedUntil, formerNamespaces = [], adopted = false, quarantine } = spec;
   const until = reservedUntil === undefined ? undefined : parseTime(reservedUntil);
   return {
     ...identityOf(metadata),
@@ -156,6 +160,7 @@ export function parseAllocation({ metadata, spec, status }: RawAllocation): Allo
     services,
     sharingKey,
     reservedUntil: until,
+    formerNamespaces: until === undefined ? [] : formerNamespaces,
     adopted,
     quarantine,
     moveTo: metadata.annotations?.[moveAnnotation]?.trim(),
@@ -197,4 +202,10 @@ export function allocationPatch({ spec, annotations }: AllocationChange, { resou
 }
 
 /** The optional fields of a spec. A merge patch removes a field only if it names it. */
-const absent = { sharingKey: null, reservedUntil: null, adopted: null, quarantine: null } as const;
+const absent = {
+  sharingKey: null,
+  reservedUntil: null,
+  formerNamespaces: null,
+  adopted: null,
+  quarantine: null,
+} as const;

@@ -58,11 +58,17 @@ export function poolOfAddress(cluster: Pick<Cluster, 'entries' | 'pools'>, addre
   return cluster.pools.find(({ metadata }) => metadata.name === name);
 }
 
-/** How many addresses of a pool a namespace has, with those that are kept back for its Services. */
+/** How many addresses of a pool a namespace has, with those that are kept back for its Services or after their use. */
 export function countOf(cluster: Pick<Cluster, 'entries' | 'pools'>, pool: Pool, namespace: string): number {
   const isCounted = (entry: Entry) =>
-    poolOfEntry(cluster, entry) === pool.metadata.name && refsOf(entry).some((ref) => ref.namespace === namespace);
+    poolOfEntry(cluster, entry) === pool.metadata.name && isOfNamespace(entry, namespace);
   return cluster.entries.filter(isCounted).length;
+}
+
+/** Whether a Service of the namespace has the address, or had it before it was kept back. */
+export function isOfNamespace(entry: Entry | undefined, namespace: string): boolean {
+  const { formerNamespaces = [] } = entry && isReserved(entry) ? entry.spec : {};
+  return formerNamespaces.includes(namespace) || refsOf(entry).some((ref) => ref.namespace === namespace);
 }
 
 /** The reservation of an address that was given back: the Services that it waits for, and its end. Undefined: the entry is deleted. */

@@ -119,6 +119,7 @@ export interface Entry {
     readonly services?: readonly Ref[];
     readonly sharingKey?: string;
     readonly reservedUntil?: string;
+    readonly formerNamespaces?: readonly string[];
     readonly adopted?: boolean;
     readonly quarantine?: { readonly service: Omit<Ref, 'ports'> };
   };

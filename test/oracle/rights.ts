@@ -1,6 +1,16 @@
 /** Whether a Service may have an address that it does not have yet, and if not, the reasons of docs/reasons.md. */
 import { addressIn, canonical, isBuggy } from './addresses.ts';
-import { countOf, entryOf, isObstructed, isReserved, isSameName, livingOf, poolOfAddress, refsOf } from './ledger.ts';
+import {
+  countOf,
+  entryOf,
+  isObstructed,
+  isOfNamespace,
+  isReserved,
+  isSameName,
+  livingOf,
+  poolOfAddress,
+  refsOf,
+} from './ledger.ts';
 import { type Cluster, type Entry, keyOf, type Pool, type Ref, type Service } from './objects.ts';
 import { barOf, homeOf } from './pools.ts';
 import { backendsOf, barrierBetween, doPortsMeet, isLocalOnly, mostSharers } from './sharing.ts';
@@ -67,7 +77,7 @@ export function ledgerObjections(cluster: Cluster, { service, address }: Match):
 export function quotaObjections(cluster: Cluster, { service, address }: Match): readonly Objection[] {
   const pool = poolOfAddress(cluster, address);
   const namespace = service.metadata.namespace ?? '';
-  const isCounted = refsOf(entryOf(cluster, address)).some((ref) => ref.namespace === namespace);
+  const isCounted = isOfNamespace(entryOf(cluster, address), namespace);
   if (pool === undefined || isCounted || hasRoom(cluster, pool, { namespace, for: 1 })) return [];
   return [say('QuotaExceeded', `${namespace} has ${countOf(cluster, pool, namespace)} of ${pool.metadata.name}`)];
 }

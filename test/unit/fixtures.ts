@@ -77,6 +77,7 @@ export function entry(
     services: [refTo(to)],
     sharingKey: undefined,
     reservedUntil: undefined,
+    formerNamespaces: [],
     ending: false,
     adopted: false,
     quarantine: undefined,

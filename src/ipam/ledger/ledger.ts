@@ -67,6 +67,9 @@ const quarantineMs = 3_600_000;
 /** The last time that RFC 3339 can express: the end of the year 9999. */
 const lastTime = 253_402_300_799_000;
 
+/** The limit of `spec.formerNamespaces` in the schema of an entry. */
+const mostNamespaces = 256;
+
 /** The entries to release, and when the next reservation ends. */
 export function releasesOf(
   ledger: WorkingLedger,
@@ -177,11 +180,20 @@ function isCurrent({ entry, pool, sharingKey }: Slot): boolean {
   return entry?.pool === pool && entry.sharingKey === sharingKey && entry.reservedUntil === undefined;
 }
 
+/** The namespaces whose Services had the address, without those of these Services. */
+function formerNamespaces({ entry }: Slot, services: readonly ServiceRef[]): readonly string[] {
+  const had = [...(entry?.services ?? []).map(({ namespace }) => namespace), ...(entry?.formerNamespaces ?? [])];
+  const named = new Set(services.map(({ namespace }) => namespace));
+  return [...new Set(had).difference(named)].slice(0, mostNamespaces);
+}
+
 function specOf(
-  { address, pool, sharingKey, adopted }: Slot,
+  slot: Slot,
   services: readonly ServiceRef[],
   until?: number,
 ): AllocationSpec & { readonly address: Ip } {
+  const { address, pool, sharingKey, adopted } = slot;
+  const former = until === undefined ? [] : formerNamespaces(slot, services);
   return {
     address,
     pool,
@@ -189,5 +201,6 @@ function specOf(
     ...(sharingKey !== undefined && { sharingKey }),
     ...(adopted && services.length > 0 && { adopted }),
     ...(until !== undefined && { reservedUntil: formatTime(Math.min(until, lastTime)) }),
+    ...(former.length > 0 && { formerNamespaces: former }),
   };
 }

@@ -3,8 +3,8 @@ import type { PoolView } from '../../api/pool.ts';
 import type { Slot } from './slot.ts';
 
 /**
- * An address counts for the namespaces of its users, of the Services that its entry names, and of the Service that had to leave it for a
- * conflict.
+ * An address counts for the namespaces of its users, of the Services that its entry names, of those that had it before it was reserved, and
+ * of the Service that had to leave it for a conflict.
  */
 export class QuotaCounts {
   readonly #counts: ReadonlyMap<string, Map<string, number>>;
@@ -51,6 +51,7 @@ export class QuotaCounts {
     const members = new Map<string, number>();
     const { entry, users } = slot;
     for (const { namespace } of [...users, ...(entry?.services ?? [])]) bump(members, namespace, 1);
+    for (const namespace of entry?.formerNamespaces ?? []) bump(members, namespace, 1);
     if (entry?.quarantine) bump(members, entry.quarantine.service.namespace, 1);
     this.#members.set(slot, members);
     return members;

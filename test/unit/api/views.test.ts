@@ -207,7 +207,7 @@ test('an entry is created under one name for every spelling, and updated only fr
   const created = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAllocation', metadata: { name }, spec };
   assert.deepEqual(allocationObject(spec), created);
   const of = { name, uid: 'u', resourceVersion: '7' };
-  const optional = { sharingKey: null, reservedUntil: null, adopted: null, quarantine: null };
+  const optional = { sharingKey: null, reservedUntil: null, formerNamespaces: null, adopted: null, quarantine: null };
   const change = allocationPatch({ spec: { ...spec, sharingKey: 'k' } }, of);
   assert.deepEqual(change, { metadata: { resourceVersion: '7' }, spec: { ...optional, ...spec, sharingKey: 'k' } });
 });

@@ -118,9 +118,10 @@ test('the addresses of both families count in the quota', () => {
   ]);
 });
 
-test('an address kept back for a namespace counts in its quota; an address that no Service may have does not', () => {
+test('an address kept back for a namespace, or after its use, counts in its quota', () => {
   const waiting = entry('192.0.2.1', service('gone'), { reservedUntil: 9 });
   const cooling = entry('192.0.2.1', service('gone'), { reservedUntil: 9, services: [] });
+  const resting = { ...cooling, formerNamespaces: ['default'] };
   const leaving = entry('192.0.2.1', service('gone'));
   check([
     {
@@ -133,7 +134,16 @@ test('an address kept back for a namespace counts in its quota; an address that 
       given: { pools: [limited(1)], services: [serviceIn('other', 'a')], ledger: [waiting] },
       expected: ['a 192.0.2.2'],
     },
-    { desc: 'cooling', given: { pools: [limited(1)], services: [a], ledger: [cooling] }, expected: ['a 192.0.2.2'] },
+    {
+      desc: 'resting',
+      given: { pools: [limited(1)], services: [a, serviceIn('other', 'b')], ledger: [resting] },
+      expected: ['a QuotaExceeded', 'b 192.0.2.2'],
+    },
+    {
+      desc: 'resting, and an older version did not record after whose use',
+      given: { pools: [limited(1)], services: [a], ledger: [cooling] },
+      expected: ['a 192.0.2.2'],
+    },
     {
       desc: 'not released yet',
       given: { pools: [limited(1)], services: [a], ledger: [leaving] },
@@ -145,6 +155,31 @@ test('an address kept back for a namespace counts in its quota; an address that 
       expected: ['gone 192.0.2.1'],
     },
   ]);
+});
+
+test('a namespace that creates and deletes Services cannot use up a pool whose addresses rest', async () => {
+  await lived({}, async ({ cluster, rest }) => {
+    cluster.setPool('p', {
+      addresses: ['192.0.2.1-192.0.2.4'],
+      ...{ quota: { perNamespace: 2 }, retainFor: '10s', reuseAfter: '60s' },
+    });
+    for (let i = 0; i < 4; i++) {
+      cluster.create('a/s', written({}));
+      await rest();
+      cluster.delete('a/s');
+      await rest();
+      cluster.wait(11_000);
+      await rest();
+    }
+    cluster.create('b/s', written({}));
+    await rest();
+    assert.deepEqual(cluster.facts.services.map(shownBy), [['192.0.2.3']]);
+    cluster.wait(60_000);
+    await rest();
+    cluster.create('a/s', written({}));
+    await rest();
+    assert.deepEqual(cluster.facts.services.map(shownBy).sort(), [['192.0.2.1'], ['192.0.2.3']]);
+  });
 });
 
 test('after a pool is renamed, the addresses of a namespace count in it at once', () => {

@@ -152,10 +152,10 @@ test('the version of the file stands for these fields', () => {
   assert.deepEqual(
     { version: snapshotVersion, ...fields },
     {
-      version: 5,
+      version: 6,
       allocations:
-        'name uid resourceVersion address value pool services sharingKey reservedUntil adopted quarantine moveTo renumber ' +
-        'recorded conflict conditions ending',
+        'name uid resourceVersion address value pool services sharingKey reservedUntil formerNamespaces adopted quarantine moveTo ' +
+        'renumber recorded conflict conditions ending',
       services:
         'name uid resourceVersion key namespace created labels isLoadBalancer class requests requestedPools ' +
         'sharingKey ports nodePorts handOff takeOver unclearTakeOver sticky families familyPolicy local sourceRanges ' +

@@ -6,6 +6,7 @@ import {
   entriesOf,
   entryOf,
   familyOf,
+  isOfNamespace,
   isReserved,
   isSameName,
   livingOf,
@@ -86,6 +87,12 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
     if (before === undefined || (after !== undefined && !isReserved(after))) return;
     const waiting = after && { for: refsOf(after).map(({ uid }) => uid), until: reservedUntil(after) };
     assert.deepEqual(waiting, waitingAfter(known, before), address);
+  },
+  'an address that is kept back counts for the namespaces whose Services had it': ({ address, before, after }) => {
+    if (before === undefined || after === undefined || !isReserved(after)) return;
+    const had = [...refsOf(before).map(({ namespace }) => namespace), ...(before.spec.formerNamespaces ?? [])];
+    const lost = had.filter((namespace) => !isOfNamespace(after, namespace));
+    assert.deepEqual(lost, [], `${address} counts for them no more`);
   },
   'a Service gets an address that a pool may give it': (of) => {
     const { address, after, known } = of;
