@@ -27,6 +27,22 @@ export function parseIp(text: string): Ip | undefined {
   }
 }
 
+/**
+ * Parses an address as `ParseIPSloppy` of k8s.io/utils/net does, by which Kubernetes reads the addresses in its objects: numbers may have
+ * leading zeros, and are decimal all the same; an IPv4-mapped address is an IPv4 address.
+ */
+export function parseSloppyIp(text: string): Ip | undefined {
+  const ip = parseIp(text) ?? parseIp(withoutLeadingZeros(text));
+  if (ip === undefined || !ip.startsWith('::ffff:')) return ip;
+  const value = ipToNumber(ip);
+  return value >> 32n === 0xffffn ? ipFromNumber(value & 0xffff_ffffn, 'IPv4') : ip;
+}
+
+/** The same address, whose decimal and hexadecimal numbers have no leading zeros. */
+export function withoutLeadingZeros(address: string): string {
+  return address.replace(/(?<![0-9a-f])0+(?=[0-9a-f])/gi, '');
+}
+
 /** The address as an unsigned number of 32 or 128 bits. */
 export function ipToNumber(ip: Ip): bigint {
   return familyOf(ip) === 'IPv4' ? BigInt(ipv4ToNumber(ip)) : new Address6(ip).bigInt();

@@ -1,5 +1,5 @@
 /** EndpointSlices: the endpoints of a Service that serve, and their nodes. */
-import { type Ip, parseIp } from '../addr/ip.ts';
+import { type Ip, parseSloppyIp } from '../addr/ip.ts';
 import { type Identity, identityOf, type RawMeta } from './meta.ts';
 
 /** EndpointSlice as the API server sends it. */
@@ -47,6 +47,6 @@ function serves({ conditions }: RawEndpoint): boolean {
 }
 
 function endpointOf({ addresses = [], nodeName = '', conditions }: RawEndpoint): EndpointView {
-  const ips = addresses.map(parseIp).filter((address) => address !== undefined);
+  const ips = addresses.map(parseSloppyIp).filter((address) => address !== undefined);
   return { addresses: ips, node: nodeName, ready: conditions?.ready !== false };
 }

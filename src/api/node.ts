@@ -1,5 +1,5 @@
 /** Nodes, and the speaker Pods on them: the nodes that can announce addresses. */
-import { type Ip, parseIp } from '../addr/ip.ts';
+import { type Ip, parseSloppyIp } from '../addr/ip.ts';
 import { isSet } from './annotations.ts';
 import { type Identity, identityOf, type RawMeta } from './meta.ts';
 
@@ -38,7 +38,8 @@ export interface NodeView extends Identity {
 export function parseNode(raw: RawNode): NodeView {
   const labels = raw.metadata.labels ?? {};
   const all = raw.status?.addresses ?? [];
-  const ipsOf = (some: typeof all) => some.map(({ address }) => parseIp(address)).filter((ip) => ip !== undefined);
+  const ipsOf = (some: typeof all) =>
+    some.map(({ address }) => parseSloppyIp(address)).filter((ip) => ip !== undefined);
   return {
     ...identityOf(raw.metadata),
     labels,

@@ -1,5 +1,5 @@
 /** Services: the requests of a Service, and its current status. */
-import type { Family } from '../addr/ip.ts';
+import { type Family, parseSloppyIp } from '../addr/ip.ts';
 import { annotation, parseFlag } from './annotations.ts';
 import { type Condition, type Identity, identityOf, type RawManagedField, type RawMeta } from './meta.ts';
 import { parseSourceRanges, type SourceRanges } from './source-ranges.ts';
@@ -17,10 +17,16 @@ export const conditionTypes = {
 export const takeOverAnnotation = 'berth.dev/take-over';
 
 /** One entry of `status.loadBalancer.ingress`. */
-export interface Ingress {
+interface RawIngress {
   readonly ip?: string;
   readonly hostname?: string;
   readonly ipMode?: string;
+}
+
+/** The same in a view, with the address in canonical form. */
+export interface Ingress extends RawIngress {
+  /** The address as it was written, if that is another spelling. */
+  readonly spelling?: string;
 }
 
 /** A port of a Service. */
@@ -57,7 +63,7 @@ export interface RawService {
     readonly ports?: readonly { readonly protocol?: string; readonly port: number; readonly nodePort?: number }[];
   };
   readonly status?: {
-    readonly loadBalancer?: { readonly ingress?: readonly Ingress[] };
+    readonly loadBalancer?: { readonly ingress?: readonly RawIngress[] };
     readonly conditions?: readonly Condition[];
   };
 }
@@ -131,7 +137,7 @@ export function parseService(raw: RawService): ServiceView {
     local: spec.externalTrafficPolicy === 'Local',
     ...parseSourceRanges(spec.loadBalancerSourceRanges ?? []),
     selector: JSON.stringify(Object.entries(spec.selector ?? {}).sort()),
-    ingress: status?.loadBalancer?.ingress ?? [],
+    ingress: (status?.loadBalancer?.ingress ?? []).map(ingressOf),
     ingressWriters: (metadata.managedFields ?? [])
       .filter(ownsIngress)
       .map(({ manager = 'unknown', time = '' }) => ({ manager, at: parseTime(time) || 0 })),
@@ -153,6 +159,16 @@ function listOf(text = ''): readonly string[] {
 function ownsIngress({ subresource, fieldsV1 }: RawManagedField): boolean {
   const status = fieldsV1?.['f:status'] as { 'f:loadBalancer'?: { 'f:ingress'?: unknown } } | undefined;
   return subresource === 'status' && status?.['f:loadBalancer']?.['f:ingress'] !== undefined;
+}
+
+function ingressOf(raw: RawIngress): Ingress {
+  const ip = parseSloppyIp(raw.ip ?? '');
+  return ip === undefined || ip === raw.ip ? raw : { ...raw, ip, spelling: raw.ip ?? '' };
+}
+
+/** An ingress as it was written. Another spelling of the same address would be a conflict with its writer. */
+export function asWritten({ spelling, ...ingress }: Ingress): RawIngress {
+  return spelling === undefined ? ingress : { ...ingress, ip: spelling };
 }
 
 /** An ingress as text, for comparisons. The API server sets the default of `ipMode`. */

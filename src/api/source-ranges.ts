@@ -1,5 +1,5 @@
 /** The clients that may connect to a Service (`spec.loadBalancerSourceRanges`), as Kubernetes reads them. */
-import { type Family, familyOf, ipToNumber, parseIp } from '../addr/ip.ts';
+import { type Family, familyOf, ipToNumber, parseIp, withoutLeadingZeros } from '../addr/ip.ts';
 import type { IpRange } from '../addr/range.ts';
 import { type RangeSet, rangeSet } from '../addr/range-set.ts';
 
@@ -57,9 +57,4 @@ function networkOf(family: Family, value: bigint, bits: number): IpRange | undef
   if (bits < 0 || hostBits < 0) return undefined;
   const first = (value >> BigInt(hostBits)) << BigInt(hostBits);
   return { family, first, last: first + (1n << BigInt(hostBits)) - 1n };
-}
-
-/** The same address, whose decimal and hexadecimal numbers have no leading zeros. */
-function withoutLeadingZeros(address: string): string {
-  return address.replace(/(?<![0-9a-f])0+(?=[0-9a-f])/gi, '');
 }

@@ -1,6 +1,6 @@
 /** Writes the status of Services, and sends Events about outcomes that people should know. */
 import type { Ip } from '../addr/ip.ts';
-import { conditionTypes, type RawService, type ServiceView } from '../api/service.ts';
+import { asWritten, conditionTypes, type RawService, type ServiceView } from '../api/service.ts';
 import type { Decision } from '../ipam/decision.ts';
 import {
   conditionOf,
@@ -115,7 +115,7 @@ async function writeStatus(service: ServiceView, desired: DesiredStatus, writer:
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { namespace, name, uid, resourceVersion },
-    status: { ...(ingress && { loadBalancer: { ingress } }), conditions },
+    status: { ...(ingress && { loadBalancer: { ingress: ingress.map(asWritten) } }), conditions },
   };
   const { writer: manager } = status.ownership;
   try {

@@ -44,7 +44,10 @@ export function desiredStatus(decision: Decision, context: StatusContext): Desir
   const { service } = decision;
   if (decision.kind === 'Refused') return refusedStatus(decision, context);
   const choice = handOffOf(service, context.handOff);
-  const ingress = decision.bindings.map(({ address }) => ({ ip: address, ipMode: ipModeOf(choice) }));
+  const ingress = decision.bindings.map(({ address }, i) => {
+    const { ip, spelling } = service.ingress[i] ?? {};
+    return { ip: address, ...(ip === address && spelling !== undefined && { spelling }), ipMode: ipModeOf(choice) };
+  });
   const same = ingressText(service.ingress) === ingressText(ingress);
   const write: WriteDecision = same ? { kind: 'Write' } : context.conflicts.decideWrite(service, ingress, context);
   const outcome = contestedBy(write, decision, context.ownership) ?? decision;

@@ -1,13 +1,17 @@
 /** What people type: other spellings mean the same, and a value without meaning is reported. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { desiredVipsOf } from '../../../src/announce/desired-vips.ts';
 import type { AllocationView } from '../../../src/api/allocation.ts';
+import { parseNode } from '../../../src/api/node.ts';
 import { parsePool } from '../../../src/api/pool.ts';
-import { parseService, type RawService, type ServiceView } from '../../../src/api/service.ts';
+import { asWritten, ingressText, parseService, type RawService, type ServiceView } from '../../../src/api/service.ts';
 import { VipPathReader } from '../../../src/dataplane/plan/vip-paths.ts';
 import { settle } from '../../../src/ipam/allocate.ts';
 import { poolReports } from '../../../src/ipam/pool-report.ts';
-import { entry, pool } from '../fixtures.ts';
+import { desiredStatus } from '../../../src/ipam/status.ts';
+import { StatusConflicts } from '../../../src/ipam/status-conflicts.ts';
+import { advertisement, entry, node, ownership, pool } from '../fixtures.ts';
 import { decisionOf, outcomes, plan, snapshotOf } from '../ipam/plans.ts';
 
 interface Typed {
@@ -95,4 +99,45 @@ test('a source range in an obsolete spelling keeps all other clients out', () =>
   assert.ok(sources, 'every client is admitted');
   const isNarrow = (range: string) => ['10.0.0.0/8', '8.0.0.0/8'].includes(range);
   assert.ok(sources.every(isNarrow), `${sources} are admitted`);
+});
+
+test('an address in a status is the same in every spelling that Kubernetes reads', () => {
+  const rows: readonly [string, string][] = [
+    ['2001:DB8::0001', '2001:db8::1'],
+    ['2001:0db8:0:0:0:0:0:1', '2001:db8::1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::FFFF:c000:0201', '192.0.2.1'],
+    ['192.000.002.001', '192.0.2.1'],
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:0:c000:201', '::ffff:0:c000:201'],
+  ];
+  for (const [written, ip] of rows) {
+    const [shown = assert.fail()] = service('a', { shownByOther: written }).ingress;
+    assert.equal(shown.ip, ip, written);
+    assert.deepEqual(asWritten(shown), { ip: written }, 'what another program wrote stays as it is');
+    const { addresses } = parseNode({
+      metadata: { name: 'n', uid: 'u', resourceVersion: '1' },
+      status: { addresses: [{ type: 'InternalIP', address: written }] },
+    });
+    assert.deepEqual(addresses, [ip], `a node with ${written}`);
+  }
+});
+
+test('a Service that shows its address in another spelling has it, and its status is not written again', () => {
+  const ipv6 = [pool('p', ['2001:db8::1-2001:db8::9'])];
+  const spec = { ipFamilies: ['IPv6'] as const };
+  const shows = service('a', { spec, shownByOther: '2001:DB8::1' });
+  const ledger = [entry('2001:db8::1', shows)];
+  const of = plan({ pools: ipv6, services: [shows], ledger });
+  assert.deepEqual([outcomes(of), of.releases], [['a 2001:db8::1'], []]);
+  const { ingress, force } = desiredStatus(decisionOf(of, 'a'), {
+    ...{ ownership, advertised: () => true, entryOf: () => ledger[0], conflicts: new StatusConflicts() },
+    ...{ handOff: 'KubeProxy', now: 0 },
+  });
+  assert.deepEqual([ingress?.map(asWritten), force], [[{ ip: '2001:DB8::1', ipMode: 'VIP' }], false]);
+  assert.equal(ingressText(ingress ?? []), ingressText(shows.ingress));
+  const speaker = node('n1', { addresses: [] });
+  const facts = { ledger, service: () => shows, endpointNodes: new Map(), advertisements: [advertisement()] };
+  const { unwanted } = desiredVipsOf({ ...facts, nodes: [speaker], speakers: new Set(['n1']) }, () => undefined);
+  assert.deepEqual(unwanted, [], 'it is announced');
 });

@@ -152,7 +152,7 @@ test('the version of the file stands for these fields', () => {
   assert.deepEqual(
     { version: snapshotVersion, ...fields },
     {
-      version: 6,
+      version: 7,
       allocations:
         'name uid resourceVersion address value pool services sharingKey reservedUntil formerNamespaces adopted quarantine moveTo ' +
         'renumber recorded conflict conditions ending',
