@@ -4,7 +4,7 @@
  */
 import { familyOf, type Ip } from '../addr/ip.ts';
 import { contains, isEdgeOf, type LinkAddress, numericAddress, parseLinkAddress, subnetOf } from '../addr/subnet.ts';
-import { type AdvertisementView, coversNode, coversPool } from '../api/advertisement.ts';
+import { type AdvertisementView, coversEntry, coversNode } from '../api/advertisement.ts';
 import { type AllocationView, wasAnnounced } from '../api/allocation.ts';
 import type { NodeView } from '../api/node.ts';
 import { backendsOf, type ServiceView } from '../api/service.ts';
@@ -102,10 +102,11 @@ export class DesiredVipReader {
   }
 
   #desiredOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: LinksOf): DesiredVip | Unwanted {
-    const { address, pool } = entry;
+    const { address } = entry;
     const service = decisiveOf(entry, snapshot);
-    const cover = this.#covers.get(pool) ?? coverOf(pool, snapshot, linksOf);
-    this.#covers.set(pool, cover);
+    const kind = coverKind(entry, snapshot);
+    const cover = this.#covers.get(kind) ?? coverOf(entry, snapshot, linksOf);
+    this.#covers.set(kind, cover);
     const isLocal = service?.local === true;
     const eligible = isLocal
       ? cover.withEndpoint(endpointKey(service.key, address), snapshot.endpointNodes)
@@ -150,14 +151,14 @@ function desiredFor(entry: AllocationView, { service, cover, eligible }: VipFact
   return { uid, address, eligible, serves, linksOf, recorded, moveTo, advertisements, ...before };
 }
 
-/** The facts on which the cover of a pool depends, as text. */
+/** The facts on which the covers depend, as text. */
 function keyOf({ advertisements, nodes, speakers }: DesiredVipSnapshot, linksOf: LinksOf): string {
   const named = advertisements.map(({ uid, resourceVersion }) => `${uid}/${resourceVersion}`);
   const facts = nodes.map(({ name, labels, excluded }) => [name, labels, excluded, linksOf(name)]);
   return JSON.stringify([named, facts, [...speakers]]);
 }
 
-/** The nodes that the advertisements of a pool allow, and the addresses that each can serve. */
+/** The nodes that the advertisements of some addresses allow, and the addresses that each can serve. */
 interface Cover {
   readonly advertisements: readonly AdvertisementView[];
   readonly eligible: ReadonlySet<string>;
@@ -168,9 +169,15 @@ interface Cover {
   readonly linksOf: (node: string, address: Ip) => readonly string[] | undefined;
 }
 
-function coverOf(pool: string, snapshot: DesiredVipSnapshot, linksOf: LinksOf): Cover {
+/** Addresses of one kind have the same cover: those of one pool, unless an advertisement is being deleted. */
+function coverKind(entry: AllocationView, { advertisements }: DesiredVipSnapshot): string {
+  const ending = advertisements.filter((one) => one.endingSince !== undefined && coversEntry(one, entry));
+  return [entry.pool, ...ending.map(({ uid }) => uid)].join(' ');
+}
+
+function coverOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: LinksOf): Cover {
   const { nodes, speakers } = snapshot;
-  const advertisements = snapshot.advertisements.filter((advertisement) => coversPool(advertisement, pool));
+  const advertisements = snapshot.advertisements.filter((advertisement) => coversEntry(advertisement, entry));
   const isObeyed = obeysExclusion(nodes, (name) => speakers.has(name));
   const able = nodes
     .filter(({ name, excluded }) => speakers.has(name) && !(excluded && isObeyed))

@@ -97,6 +97,8 @@ export const allocationConditions = {
 
 /** The fields of an entry that Berth uses. */
 export interface AllocationView extends Identity {
+  /** RFC 3339. */
+  readonly created: string;
   readonly address: Ip;
   /** The address as a number, stored because every pass compares it. */
   readonly value: bigint;
@@ -154,6 +156,7 @@ export function parseAllocation({ metadata, spec, status }: RawAllocation): Allo
   const until = reservedUntil === undefined ? undefined : parseTime(reservedUntil);
   return {
     ...identityOf(metadata),
+    created: metadata.creationTimestamp ?? '',
     address,
     value: ipToNumber(address),
     pool,

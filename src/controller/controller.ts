@@ -6,11 +6,12 @@
  * One replica leads. The others keep their informers up to date and wait for the Lease.
  */
 import type { Ip } from '../addr/ip.ts';
-import { coversPool } from '../api/advertisement.ts';
+import { coversEntry, coversPool } from '../api/advertisement.ts';
 import type { HandOff } from '../api/hand-off.ts';
 import { settle } from '../ipam/allocate.ts';
 import { AllocationCache } from '../ipam/allocation-cache.ts';
 import type { Ownership } from '../ipam/ownership.ts';
+import type { StatusContext } from '../ipam/status.ts';
 import { StatusConflicts } from '../ipam/status-conflicts.ts';
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
@@ -169,7 +170,8 @@ export async function pass(
 ): Promise<void> {
   const { informers, backoff, loop } = constant;
   const advertisements = informers.advertisements.store.values();
-  const advertised = (name: string) => advertisements.some((advertisement) => coversPool(advertisement, name));
+  const advertised: StatusContext['advertised'] = (pool, entry) =>
+    advertisements.some((one) => (entry ? coversEntry(one, { ...entry, pool }) : coversPool(one, pool)));
   constant.inEffect.forget(advertisements.map(({ uid, resourceVersion }) => `${uid}/${resourceVersion}`).join(' '));
   const now = Date.now();
   const writerNow = (): Writer => {

@@ -25,8 +25,8 @@ export interface DesiredStatus {
 /** The state that a status depends on besides the decision. */
 export interface StatusContext {
   readonly ownership: Ownership;
-  /** Does an L2Advertisement cover the pool with this name? */
-  readonly advertised: (pool: string) => boolean;
+  /** Does an L2Advertisement cover this entry, or new addresses of its pool if there is no entry? */
+  readonly advertised: (pool: string, entry: AllocationView | undefined) => boolean;
   /** The ledger's entry of an address, with the conditions that the speakers wrote. */
   readonly entryOf: (address: Ip) => AllocationView | undefined;
   readonly conflicts: StatusConflicts;
@@ -135,7 +135,7 @@ function announcedFinding(
   { bindings }: Assigned,
   { advertised, entryOf }: StatusContext,
 ): Pick<Condition, 'status' | 'reason' | 'message'> | undefined {
-  const unadvertised = bindings.find(({ pool }) => !advertised(pool));
+  const unadvertised = bindings.find(({ pool, address }) => !advertised(pool, entryOf(address)));
   if (unadvertised) {
     const { pool, address } = unadvertised;
     const message = `no L2Advertisement covers pool ${pool}: no node announces ${address}`;

@@ -71,6 +71,7 @@ export function entry(
     name: allocationName(ip),
     uid: `uid-${address}`,
     resourceVersion: '1',
+    created: '2026-01-01T00:00:00Z',
     address: ip,
     value: ipToNumber(ip),
     pool: poolName,
@@ -115,6 +116,7 @@ export function advertisement(facts: Partial<AdvertisementView> = {}): Advertise
     nodeSelectors: [],
     interfaces: [],
     distribution: 'Single',
+    endingSince: undefined,
     ...facts,
   };
 }

@@ -84,7 +84,10 @@ export function whoHas(evaluation: Evaluation, address: Ip): WhoHasFacts {
   const reason = whyNotGiven(evaluation, home.name, address);
   if (reason !== undefined) return found('NotGiven', `in pool ${home.name}, which does not give it out: ${reason}`);
   const limits = home.autoAssign ? '' : ' to Services that ask for it';
-  const silent = advertisementsOf(evaluation, home.name).length === 0 ? '; no L2Advertisement covers the pool' : '';
+  const silent =
+    advertisementsOf(evaluation, { address, pool: home.name }).length === 0
+      ? '; no L2Advertisement covers the pool'
+      : '';
   return found('Free', `no Service has it; pool ${home.name} would give it out${limits}${silent}`);
 }
 

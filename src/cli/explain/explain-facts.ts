@@ -47,7 +47,9 @@ function explainVip(
   });
   const candidates = nodes.filter(({ reason }) => reason === 'Candidate').map(({ node }) => node);
   const holderStatus = evaluation.answers.find(({ node }) => node === holder)?.status;
-  const isSpread = advertisementsOf(evaluation, pool).some(({ distribution }) => distribution === 'Spread');
+  const isSpread = advertisementsOf(evaluation, { address: address as Ip, pool }).some(
+    ({ distribution }) => distribution === 'Spread',
+  );
   return {
     ...vip,
     nodes,

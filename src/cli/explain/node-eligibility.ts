@@ -8,7 +8,7 @@ import {
   obeysExclusion,
   type ReportedLink,
 } from '../../announce/node-eligibility.ts';
-import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
+import { type AdvertisementView, coversEntry, coversPool } from '../../api/advertisement.ts';
 import type { Evaluation } from '../cluster/evaluation.ts';
 
 /** An address, and the facts that decide which nodes may hold it. */
@@ -20,9 +20,13 @@ interface Placed {
   readonly localService: string | undefined;
 }
 
-/** The advertisements that cover a pool. */
-export function advertisementsOf({ cluster }: Evaluation, pool: string): readonly AdvertisementView[] {
-  return cluster.advertisements.filter((advertisement) => coversPool(advertisement, pool));
+/** The advertisements that cover an address, or a new one of its pool if it is not in the ledger. */
+export function advertisementsOf(
+  { cluster }: Evaluation,
+  { address, pool }: Pick<Placed, 'address' | 'pool'>,
+): readonly AdvertisementView[] {
+  const entry = cluster.ledger.find((one) => one.address === address);
+  return cluster.advertisements.filter((one) => (entry ? coversEntry(one, entry) : coversPool(one, pool)));
 }
 
 /** May the node announce the address, as far as the tool knows? */
@@ -46,7 +50,7 @@ export function nodeEligibilities(
   const { nodes } = cluster;
   const links = new Map<string, readonly ReportedLink[]>();
   for (const { node, status } of answers) if (status) links.set(node, status.links);
-  const advertisements = advertisementsOf(evaluation, pool);
+  const advertisements = advertisementsOf(evaluation, { address, pool });
   const hasSpeaker = speakerPresence(evaluation);
   const eligibilities = nodes.map((node) =>
     eligibilityOf(node, {
