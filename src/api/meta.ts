@@ -52,6 +52,11 @@ export function identityOf(meta: RawMeta): Identity {
   return { name: meta.name, uid: meta.uid, resourceVersion: meta.resourceVersion };
 }
 
+/** The value of a key that a user chose: every object has properties such as `constructor`. */
+export function ownOf<T>(map: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
+}
+
 /** A label selector (`meta/v1` LabelSelector). */
 export interface LabelSelector {
   readonly matchLabels?: Readonly<Record<string, string>>;
@@ -65,9 +70,9 @@ export interface LabelSelector {
 /** Does the selector match an object with these labels? An empty selector matches every object. */
 export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
   const pairs = Object.entries(selector.matchLabels ?? {});
-  if (!pairs.every(([key, value]) => labels[key] === value)) return false;
+  if (!pairs.every(([key, value]) => ownOf(labels, key) === value)) return false;
   return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const value = labels[key];
+    const value = ownOf(labels, key);
     switch (operator) {
       case 'In':
         return value !== undefined && values.includes(value);

@@ -3,6 +3,8 @@
  * are set; fields of the last apply that are no longer in the file are removed; fields that another program set stay.
  */
 
+import { ownOf } from '../../api/meta.ts';
+
 /** The annotation in which `kubectl apply` keeps what it applied last. */
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
@@ -24,9 +26,9 @@ function fieldsOf(text: string | undefined): Fields {
 }
 
 function patchOf(before: Fields, after: Fields): Fields {
-  const gone = Object.keys(before).filter((key) => after[key] === undefined);
+  const gone = Object.keys(before).filter((key) => ownOf(after, key) === undefined);
   const set = Object.entries(after).map(([key, value]) => {
-    const old = before[key];
+    const old = ownOf(before, key);
     return [key, isFields(value) ? patchOf(isFields(old) ? old : {}, value) : value] as const;
   });
   return { ...Object.fromEntries(gone.map((key) => [key, null])), ...Object.fromEntries(set) };

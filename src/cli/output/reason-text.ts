@@ -1,5 +1,6 @@
 /** The meaning of each reason, and what to do about it, in one line each. docs/reasons.md has the details. */
 import type { IneligibleReason } from '../../announce/node-eligibility.ts';
+import { ownOf } from '../../api/meta.ts';
 import type { PoolVerdict } from '../../ipam/reasons.ts';
 
 /** The meaning of each verdict on a node for an address. */
@@ -110,7 +111,7 @@ export const toolReasons = ['OtherClass', 'NotWritten', 'Pending', 'Reserved', '
 
 /** Returns what to do about a reason. */
 export function remedyOf(reason: string): string {
-  return remedies[reason] ?? 'wait some seconds; if it does not change, see docs/reasons.md';
+  return ownOf(remedies, reason) ?? 'wait some seconds; if it does not change, see docs/reasons.md';
 }
 
 /** The reasons that have a remedy. */

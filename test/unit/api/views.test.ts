@@ -307,6 +307,17 @@ test('selectors select as in Kubernetes', () => {
   assert.equal(expression('DoesNotExist', 'disk'), false);
 });
 
+test('a label may be named like a property that every object has', () => {
+  for (const key of ['constructor', 'toString', 'valueOf']) {
+    const matches = (operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist') =>
+      selects({ matchExpressions: [{ key, operator, values: ['x'] }] }, {});
+    const found = [matches('In'), matches('NotIn'), matches('Exists'), matches('DoesNotExist')];
+    assert.deepEqual(found, [false, true, false, true], key);
+    assert.equal(selects({ matchExpressions: [{ key, operator: 'Exists' }] }, { [key]: 'x' }), true, key);
+    assert.equal(selects({ matchLabels: { [key]: 'x' } }, { [key]: 'x' }), true, key);
+  }
+});
+
 test('a node is recognized by the hardware address with which it held an address', () => {
   const links = [{ name: 'eth0', mac: '02:00:00:00:00:01' }];
   const entries = [

@@ -11,6 +11,7 @@ import { planFacts } from '../../../src/cli/commands/plan-facts.ts';
 import { simulate } from '../../../src/cli/commands/simulate.ts';
 import { whoHas } from '../../../src/cli/commands/who-has.ts';
 import { explainFacts } from '../../../src/cli/explain/explain-facts.ts';
+import { remedyOf } from '../../../src/cli/output/reason-text.ts';
 import { advertisement, entry, pool, service } from '../fixtures.ts';
 import { ip } from '../ipam/plans.ts';
 import { evaluated, link, statusOf } from './evaluations.ts';
@@ -107,6 +108,14 @@ test('a plan changes an object as kubectl apply does', () => {
   });
   for (const text of ['', '[]', 'null', '{'])
     assert.deepEqual(appliedPatch({ 'kubectl.kubernetes.io/last-applied-configuration': text }, file), file, text);
+});
+
+test('names such as constructor are names like others', () => {
+  const last = { metadata: { labels: { constructor: 'a', kept: 'b' } } };
+  const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify(last) };
+  const patch = appliedPatch(annotations, { metadata: { labels: { kept: 'b' } } });
+  assert.equal(JSON.stringify(patch), '{"metadata":{"labels":{"constructor":null,"kept":"b"}}}');
+  assert.equal(remedyOf('constructor'), remedyOf('Unknown'));
 });
 
 test('an address on a link of a node is not free', () => {

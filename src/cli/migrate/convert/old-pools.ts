@@ -1,4 +1,5 @@
 /** Converts the pools of old versions of MetalLB: the kind AddressPool (until 0.13), and the ConfigMap before it (until 0.12). */
+import { ownOf } from '../../../api/meta.ts';
 import { readYaml } from '../../yaml/read.ts';
 import { type NewAdvertisement, newAdvertisement } from './advertisements.ts';
 import { FieldReport, type FieldRow } from './field-report.ts';
@@ -129,7 +130,7 @@ function validName(name: string): string {
 
 function addressPool({ metadata }: Manifest, name: string, fields: Readonly<Record<string, unknown>>): Manifest {
   const { namespace } = metadata;
-  const spec = Object.fromEntries(Object.entries(fields).map(([key, value]) => [fieldNames[key] ?? key, value]));
+  const spec = Object.fromEntries(Object.entries(fields).map(([key, value]) => [ownOf(fieldNames, key) ?? key, value]));
   return {
     ...{ apiVersion: 'metallb.io/v1beta1', kind: 'AddressPool', spec },
     metadata: { name, ...(namespace !== undefined && { namespace }) },
