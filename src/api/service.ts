@@ -59,6 +59,7 @@ export interface RawService {
     readonly externalTrafficPolicy?: string;
     readonly loadBalancerSourceRanges?: readonly string[];
     readonly selector?: Readonly<Record<string, string>>;
+    readonly publishNotReadyAddresses?: boolean;
     readonly sessionAffinity?: string;
     readonly ports?: readonly { readonly protocol?: string; readonly port: number; readonly nodePort?: number }[];
   };
@@ -102,6 +103,8 @@ export interface ServiceView extends Identity, SourceRanges {
   readonly local: boolean;
   /** Its selector in a canonical text form. */
   readonly selector: string;
+  /** Its Pods serve before they are ready (`publishNotReadyAddresses`). */
+  readonly servesUnready: boolean;
   readonly ingress: readonly Ingress[];
   /** The owners of `status.loadBalancer.ingress`. The field is atomic: all its owners wrote the same value. */
   readonly ingressWriters: readonly IngressWriter[];
@@ -137,6 +140,7 @@ export function parseService(raw: RawService): ServiceView {
     local: spec.externalTrafficPolicy === 'Local',
     ...parseSourceRanges(spec.loadBalancerSourceRanges ?? []),
     selector: JSON.stringify(Object.entries(spec.selector ?? {}).sort()),
+    servesUnready: spec.publishNotReadyAddresses === true,
     ingress: (status?.loadBalancer?.ingress ?? []).map(ingressOf),
     ingressWriters: (metadata.managedFields ?? [])
       .filter(ownsIngress)
@@ -189,7 +193,8 @@ export const everywhere = 'Cluster';
  * What the node that holds the address must have: with `externalTrafficPolicy: Local` endpoints of the Service, and of every Service that
  * shares the address. Equal texts mean the same Pods. Nobody knows which Pods a Service without a selector has, so its text is its own.
  */
-export function backendsOf({ local, selector, namespace, key }: ServiceView): string {
+export function backendsOf({ local, selector, servesUnready, namespace, key }: ServiceView): string {
   if (!local) return everywhere;
-  return selector === '[]' ? `Local ${key}` : `Local ${namespace} ${selector}`;
+  if (selector === '[]') return `Local ${key}`;
+  return `Local ${namespace} ${selector}${servesUnready ? ' Unready' : ''}`;
 }

@@ -64,6 +64,7 @@ export interface Service {
     readonly ipFamilyPolicy?: string;
     readonly externalTrafficPolicy?: string;
     readonly selector?: Labels;
+    readonly publishNotReadyAddresses?: boolean;
     readonly ports?: readonly Port[];
   };
   readonly status?: {

@@ -10,7 +10,10 @@ export type Barrier =
   | 'Port'
   /** One is `Local`, the other `Cluster`, or both are `Local` with different selectors. */
   | 'Policy'
-  /** Both are `Local` and their selectors are equal texts, but select different Pods: other namespaces, or no selector at all. */
+  /**
+   * Both are `Local` and their selectors are equal texts, but select different Pods: other namespaces, no selector at all, or only one of them has
+   * Pods that are not ready.
+   */
   | 'Pods';
 
 /** The schema of an entry allows this many Services. */
@@ -25,6 +28,7 @@ export function barrierBetween(a: Service, b: Service): Barrier | undefined {
   if (isLocal !== isOtherLocal) return 'Policy';
   if (!isLocal) return undefined;
   if (selectorText(a) !== selectorText(b)) return 'Policy';
+  if ((a.spec.publishNotReadyAddresses ?? false) !== (b.spec.publishNotReadyAddresses ?? false)) return 'Pods';
   // "One node holds the address, and it needs endpoints for all of them."
   return selectorText(a) === '[]' || a.metadata.namespace !== b.metadata.namespace ? 'Pods' : undefined;
 }
@@ -33,7 +37,9 @@ export function barrierBetween(a: Service, b: Service): Barrier | undefined {
 export function backendsOf(service: Service): string {
   const { namespace = '', name } = service.metadata;
   if (!isLocalOnly(service)) return 'Cluster';
-  return selectorText(service) === '[]' ? `Local ${namespace}/${name}` : `Local ${namespace} ${selectorText(service)}`;
+  if (selectorText(service) === '[]') return `Local ${namespace}/${name}`;
+  const { publishNotReadyAddresses = false } = service.spec;
+  return `Local ${namespace} ${selectorText(service)}${publishNotReadyAddresses ? ' Unready' : ''}`;
 }
 
 /** Whether one port is in both lists. */

@@ -35,6 +35,7 @@ export function service(name: string, facts: Partial<ServiceView> = {}): Service
     sourceRanges: [],
     unreadableRanges: [],
     selector: '[]',
+    servesUnready: false,
     ingress: [],
     ingressWriters: [],
     conditions: [],

@@ -58,15 +58,16 @@ test('of the Services that share an address, the changed one leaves, whatever wa
 
 test('Services with the policy Local share an address only if they have the same Pods', async () => {
   const local = { local: true, sharingKey: 'a,b/k' };
-  const rows: readonly [string, string, Facts][] = [
+  const rows: readonly [string, string, Facts, Facts?][] = [
     ['equal selectors in two namespaces', 'b/t', { ...local, ...web }],
     ['no selectors', 'a/t', { ...local, selector: {} }],
+    ['only one has Pods that are not ready', 'a/t', { ...local, ...web }, { unready: true }],
   ];
   const broken: string[] = [];
-  for (const [desc, other, facts] of rows) {
+  for (const [desc, other, facts, ofOther = {}] of rows) {
     await lived({}, async (life) => {
       life.cluster.setPool('p', pool);
-      await come(life, { 'a/s': { ...facts, ...tcp(80) }, [other]: { ...facts, ...tcp(443) } });
+      await come(life, { 'a/s': { ...facts, ...tcp(80) }, [other]: { ...facts, ...tcp(443), ...ofOther } });
       const [one, two] = life.cluster.facts.services.map(shownBy).map(String);
       assert.equal(one, '192.0.2.1', desc);
       if (one === two) broken.push(`${desc} share ${one}`);

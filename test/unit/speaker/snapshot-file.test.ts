@@ -152,14 +152,14 @@ test('the version of the file stands for these fields', () => {
   assert.deepEqual(
     { version: snapshotVersion, ...fields },
     {
-      version: 8,
+      version: 9,
       allocations:
         'name uid resourceVersion created address value pool services sharingKey reservedUntil formerNamespaces adopted quarantine moveTo ' +
         'renumber recorded conflict conditions ending',
       services:
         'name uid resourceVersion key namespace created labels isLoadBalancer class requests requestedPools ' +
         'sharingKey ports nodePorts handOff takeOver unclearTakeOver sticky families familyPolicy local sourceRanges ' +
-        'unreadableRanges selector ingress ingressWriters conditions',
+        'unreadableRanges selector servesUnready ingress ingressWriters conditions',
       advertisements: 'name uid resourceVersion pools nodeSelectors interfaces distribution endingSince',
       nodes: 'name uid resourceVersion labels excluded addresses internalAddresses draining',
       endpointSlices: 'name uid resourceVersion service endpoints',

@@ -18,6 +18,7 @@ export interface Facts {
   readonly ports?: readonly { readonly protocol: string; readonly port: number }[];
   readonly local?: boolean;
   readonly selector?: Readonly<Record<string, string>>;
+  readonly unready?: boolean;
   readonly labels?: Readonly<Record<string, string>>;
   readonly class?: string;
 }
@@ -76,6 +77,7 @@ export const facts: fc.Arbitrary<Facts> = fc
       local: [8, fc.constant(true)],
       selector: [4, fc.constantFrom({ app: 'other' }, {})],
       labels: [8, fc.constant({ tier: 'web' })],
+      unready: [8, fc.constant(true)],
     }),
   )
   .map(([some, more]) => ({ ...some, ...more }));
@@ -124,6 +126,7 @@ export function written(facts: Facts): ServiceFacts {
   const spec = {
     ...{ ipFamilies: families, ipFamilyPolicy: familyPolicy, ports },
     ...{ externalTrafficPolicy: facts.local ? 'Local' : 'Cluster', selector: facts.selector ?? { app: 'web' } },
+    ...(facts.unready && { publishNotReadyAddresses: true }),
     ...(isByField && { loadBalancerIP: requests[0] }),
     ...(facts.class !== undefined && { loadBalancerClass: facts.class }),
   };
