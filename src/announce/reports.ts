@@ -2,7 +2,7 @@
  * Makes the reports that speakers write to the status of each VIP: its holder, and whether it is announced, or why not.
  */
 import type { Ip } from '../addr/ip.ts';
-import type { HolderRecord } from '../api/allocation.ts';
+import type { HolderRecord } from '../api/entry-fields.ts';
 import type { Condition } from '../api/meta.ts';
 import { listed, withFittingMessage } from '../api/text.ts';
 import type { ConflictState } from './conflict-detector.ts';

@@ -1,25 +1,20 @@
 /** IPAllocation: the ledger's entry for one address that is in use or reserved. */
 import { allocationName, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
 import { isSet } from './annotations.ts';
+import {
+  entryLimits,
+  type HolderRecord,
+  holderIn,
+  isText,
+  namespacesIn,
+  type Quarantine,
+  quarantineIn,
+  type ServiceRef,
+  servicesIn,
+} from './entry-fields.ts';
 import { type Condition, type Identity, identityOf, type RawMeta, wholeConditions } from './meta.ts';
-import type { ServicePort } from './service.ts';
+import { brief } from './text.ts';
 import { parseTime } from './time.ts';
-
-/** A Service that uses an address. */
-export interface ServiceRef {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  /** The ports of the address that it uses, so that sharing can be decided from the entry alone. Absent in old entries. */
-  readonly ports?: readonly ServicePort[];
-  /**
-   * What the node that holds the address must have, if the Service has a sharing key: `Cluster`, or `Local` and the Pods. Absent in old
-   * entries, and if the text is longer than its field.
-   */
-  readonly backends?: string;
-  /** The request for pools that the address fulfilled when it was made, in its order. Absent: there was none, or it has too many pools. */
-  readonly requestedPools?: readonly string[];
-}
 
 /** The spec of an entry. */
 export interface AllocationSpec {
@@ -38,17 +33,6 @@ export interface AllocationSpec {
   readonly quarantine?: Quarantine;
 }
 
-/** Why an address could not be announced. */
-export interface Quarantine {
-  /** The Service that it was assigned to. */
-  readonly service: Pick<ServiceRef, 'namespace' | 'name' | 'uid'>;
-  /** Reason and message of the condition `Conflict` at that time. */
-  readonly reason: string;
-  readonly message: string;
-  /** The hardware address that answered; absent if no host did. */
-  readonly mac?: string;
-}
-
 /** IPAllocation as the API server sends it. */
 export interface RawAllocation {
   readonly metadata: RawMeta;
@@ -61,16 +45,6 @@ interface AllocationStatus {
   readonly holder?: HolderRecord;
   readonly conflict?: ConflictRecord;
   readonly conditions?: readonly Condition[];
-}
-
-/** The node that holds the address. */
-export interface HolderRecord {
-  readonly node: string;
-  /** Increases with every change of the holder. */
-  readonly term: number;
-  /** RFC 3339. When the node began to answer for the address; absent while it does not answer. */
-  readonly since?: string;
-  readonly links?: readonly { readonly name: string; readonly mac: string }[];
 }
 
 /** Another host that uses the address. */
@@ -120,6 +94,8 @@ export interface AllocationView extends Identity {
   readonly conditions: readonly Condition[];
   /** It is being deleted, and waits for a finalizer: it takes no new Service. */
   readonly ending: boolean;
+  /** Why the entry cannot be read: its address is taken, and no Service has it until a person deletes the entry. undefined: it can. */
+  readonly fault: string | undefined;
 }
 
 /** Was the address ever announced, by Berth or by the program that served it before? */
@@ -148,31 +124,52 @@ export function allocationCondition({ conditions }: AllocationView, type: string
   return conditions.find((one) => one.type === type);
 }
 
-/** The view of an entry. Returns undefined if its name does not match its address: such an entry does not make an address taken. */
+/**
+ * The view of an entry. Its name alone makes an address taken: the API server refuses a second object of this name, whatever this one holds.
+ * Undefined: the name stands for no address.
+ */
 export function parseAllocation({ metadata, spec, status }: RawAllocation): AllocationView | undefined {
-  const address = parseIp(spec.address);
-  if (address === undefined || allocationName(address) !== metadata.name) return undefined;
-  const { pool, services = [], sharingKey, reservedUntil, formerNamespaces = [], adopted = false, quarantine } = spec;
-  const until = reservedUntil === undefined ? undefined : parseTime(reservedUntil);
+  const address = addressNamed(metadata.name);
+  if (address === undefined) return undefined;
+  // A person may have written anything.
+  const fault = faultIn(address, spec);
+  const fields: { readonly [Field in keyof AllocationSpec]?: unknown } = fault === undefined ? spec : {};
+  const { pool, sharingKey, reservedUntil } = fields;
+  const until = reservedUntil === undefined ? undefined : parseTime(String(reservedUntil));
+  const { holder, conflict, conditions } = (status ?? {}) as { readonly [Field in keyof AllocationStatus]: unknown };
+  const mac = (conflict as Partial<ConflictRecord> | null | undefined)?.mac;
   return {
     ...identityOf(metadata),
     created: metadata.creationTimestamp ?? '',
     address,
     value: ipToNumber(address),
-    pool,
-    services,
-    sharingKey,
+    pool: isText(pool, entryLimits.pool) ? pool : '',
+    services: servicesIn(fields.services),
+    sharingKey: isText(sharingKey, entryLimits.sharingKey) ? sharingKey : undefined,
     reservedUntil: until,
-    formerNamespaces: until === undefined ? [] : formerNamespaces,
-    adopted,
-    quarantine,
+    formerNamespaces: until === undefined ? [] : namespacesIn(fields.formerNamespaces),
+    adopted: fields.adopted === true,
+    quarantine: quarantineIn(fields.quarantine),
     moveTo: metadata.annotations?.[moveAnnotation]?.trim(),
     renumber: isSet(metadata.annotations, renumberAnnotation),
-    recorded: status?.holder,
-    conflict: status?.conflict,
-    conditions: wholeConditions(status?.conditions),
+    recorded: holderIn(holder),
+    conflict: isText(mac) ? { mac } : undefined,
+    conditions: wholeConditions(conditions),
     ending: metadata.deletionTimestamp !== undefined,
+    fault,
   };
+}
+
+/** The address whose entry has this name. */
+function addressNamed(name: string): Ip | undefined {
+  const address = parseIp(name) ?? parseIp(name.replaceAll('-', ':'));
+  return address !== undefined && allocationName(address) === name ? address : undefined;
+}
+
+function faultIn(address: Ip, spec: Partial<AllocationSpec> | undefined): string | undefined {
+  const written: unknown = spec?.address;
+  if (isText(written) && parseIp(written) === address) return undefined;
+  return `spec.address is ${brief(JSON.stringify(written) ?? 'absent')}, but must be ${address}`;
 }
 
 /** A new entry with this spec. Creating it makes the address taken. */

@@ -8,9 +8,9 @@ import {
   allocationObject,
   allocationPatch,
   type RawAllocation,
-  type ServiceRef,
   withoutWishes,
 } from '../api/allocation.ts';
+import type { ServiceRef } from '../api/entry-fields.ts';
 import { parseService, type RawService, type ServiceView } from '../api/service.ts';
 import type { Bind, Release } from '../ipam/ledger/ledger.ts';
 import type { ApiRequest } from '../kube/client.ts';

@@ -29,9 +29,17 @@ export function makeInformers(client: KubeClient, log: Logger, onChange: () => v
     advertisements: new Informer({ ...common, path: collections.advertisements, parse: parseAdvertisement }),
     namespaces: new Informer({ ...common, path: collections.namespaces, parse: parseNamespace }),
     nodes: new Informer({ ...common, path: collections.nodes, parse: parseNode }),
-    allocations: new Informer({ ...common, path: collections.allocations, parse: parseAllocation }),
+    allocations: new Informer({ ...common, path: collections.allocations, parse: (raw) => entryOf(raw, log) }),
     services: new Informer({ ...common, path: collections.services, parse: parseService }),
   };
+}
+
+/** The view of an entry. One that cannot be read is reported: it costs an address. */
+function entryOf(raw: RawAllocation, log: Logger): AllocationView | undefined {
+  const entry = parseAllocation(raw);
+  const fault = entry === undefined ? 'the name is no address' : entry.fault;
+  if (fault !== undefined) log.warn({ object: raw.metadata.name, fault }, 'IPAllocation cannot be read: delete it');
+  return entry;
 }
 
 /** The current objects, for a decision. */

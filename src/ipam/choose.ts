@@ -1,6 +1,7 @@
 /** The ways in which a Service gets an address: by request, from its status, by sharing, or from a pool. */
 import { type Family, familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
 import type { AllocationView } from '../api/allocation.ts';
+import { entryLimits } from '../api/entry-fields.ts';
 import type { ServiceView } from '../api/service.ts';
 import { listed } from '../api/text.ts';
 import { obstructionOf } from './address-conflict.ts';
@@ -23,9 +24,6 @@ export interface Choices {
 export interface Seeker extends Choices {
   readonly service: ServiceView;
 }
-
-/** The limit of `spec.services` in the schema of an entry. */
-const mostSharers = 128;
 
 /** Whether the address is in the Service's status already. Such an address may be assigned even if its pool assigns no new ones. */
 interface AssignOptions {
@@ -119,6 +117,9 @@ function obstacleAt(slot: Slot, seeker: Seeker): Outcome | undefined {
   const { address, entry } = slot;
   const obstruction = entry && (obstructionOf(entry) ?? entry.quarantine);
   if (obstruction) return { reason: 'AddressConflict', message: obstruction.message };
+  if (entry?.fault !== undefined) {
+    return { reason: 'AddressReserved', message: `the IPAllocation of ${address} cannot be read: ${entry.fault}` };
+  }
   if (entry?.ending && !entry.services.some(({ uid }) => uid === service.uid)) {
     return { reason: 'AddressReserved', message: `the IPAllocation of ${address} is being deleted` };
   }
@@ -126,8 +127,11 @@ function obstacleAt(slot: Slot, seeker: Seeker): Outcome | undefined {
     return { reason: 'AddressReserved', message: `${address} is reserved after its last use` };
   }
   const sharers = ledger.sharersAt(slot);
-  if (sharers.othersThan(service.key) >= mostSharers) {
-    return { reason: 'AddressInUse', message: `${address} is shared by ${mostSharers} Services, which is the limit` };
+  if (sharers.othersThan(service.key) >= entryLimits.services) {
+    return {
+      reason: 'AddressInUse',
+      message: `${address} is shared by ${entryLimits.services} Services, which is the limit`,
+    };
   }
   const { sharer } = requestOf(service);
   const conflict = sharers.conflictWith(service.key, sharer);

@@ -1,5 +1,5 @@
 /** Decides whether Services may share an address. */
-import type { ServiceRef } from '../api/allocation.ts';
+import type { ServiceRef } from '../api/entry-fields.ts';
 import { everywhere, portName } from '../api/service.ts';
 
 /** The properties of a Service that decide about sharing. */

@@ -10,7 +10,7 @@ import { readValues, writeValues } from '../runtime/value-file.ts';
 import type { Informers } from './informers.ts';
 
 /** Must be raised with every change of a view or a claim: a file that another version of Berth wrote is not read. */
-export const snapshotVersion = 9;
+export const snapshotVersion = 10;
 
 /** The content of the file. */
 export interface Saved {

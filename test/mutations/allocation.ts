@@ -14,8 +14,8 @@ export const allocation: readonly Mutation[] = [
   {
     id: 'one-sharer-too-many',
     file: 'ipam/choose.ts',
-    old: 'sharers.othersThan(service.key) >= mostSharers',
-    new: 'sharers.othersThan(service.key) > mostSharers',
+    old: 'sharers.othersThan(service.key) >= entryLimits.services',
+    new: 'sharers.othersThan(service.key) > entryLimits.services',
     consequence: 'An entry with 129 Services is planned, which its schema always refuses.',
     tests: ['unit/ipam/sharing.test.ts'],
   },

@@ -14,8 +14,8 @@ export const views: readonly Mutation[] = [
   {
     id: 'entry-with-another-address-counts',
     file: 'api/allocation.ts',
-    old: 'if (address === undefined || allocationName(address) !== metadata.name) return undefined;',
-    new: 'if (address === undefined) return undefined;',
+    old: 'return address !== undefined && allocationName(address) === name ? address : undefined;',
+    new: 'return address;',
     consequence: 'One address has two entries, and so two owners.',
     tests: ['unit/api/views.test.ts'],
   },

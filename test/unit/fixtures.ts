@@ -1,7 +1,8 @@
 /** Views with sensible defaults, for tests that need only a few fields. */
 import { allocationName, type Ip, ipToNumber } from '../../src/addr/ip.ts';
 import type { AdvertisementView } from '../../src/api/advertisement.ts';
-import type { AllocationView, ServiceRef } from '../../src/api/allocation.ts';
+import type { AllocationView } from '../../src/api/allocation.ts';
+import type { ServiceRef } from '../../src/api/entry-fields.ts';
 import type { NamespaceView } from '../../src/api/namespace.ts';
 import type { NodeView } from '../../src/api/node.ts';
 import { type PoolView, parsePool } from '../../src/api/pool.ts';
@@ -88,6 +89,7 @@ export function entry(
     recorded: undefined,
     conflict: undefined,
     conditions: [],
+    fault: undefined,
     ...facts,
   };
 }

@@ -14,6 +14,7 @@ export const objectChecks: readonly Check<Facts>[] = [
   { id: 'AdvertisementSelectsNothing', judge: advertisementSelectsNothing },
   { id: 'ClassNotServed', judge: classNotServed },
   { id: 'StatusOfOthers', judge: statusOfOthers },
+  { id: 'EntryNotReadable', judge: entryNotReadable },
 ];
 
 function poolNotAdvertised({ pools, advertisements, ledger }: Facts): readonly Found[] {
@@ -99,6 +100,15 @@ function linkless(
     return { node, links };
   });
   return usable.filter(({ links }) => !links.some((name) => isNamedBy(name, [advertisement])));
+}
+
+function entryNotReadable({ ledger }: Facts): readonly Found[] {
+  const found = ledger.flatMap(({ name, address, fault }): readonly Found[] => {
+    if (fault === undefined) return [];
+    const what = `cannot be read, so no Service gets ${address}: ${fault}`;
+    return [{ severity: 'error', where: `IPAllocation ${name}`, what, todo: `kubectl delete ipallocation ${name}` }];
+  });
+  return orOk(found, 'every IPAllocation can be read');
 }
 
 function classNotServed({ services, ownership }: Facts): readonly Found[] {

@@ -1,6 +1,7 @@
 /** The writes to the ledger that a pass needs: first those that bind addresses, then those that release them. */
 import type { Ip } from '../../addr/ip.ts';
-import type { AllocationSpec, AllocationView, Quarantine, ServiceRef } from '../../api/allocation.ts';
+import type { AllocationSpec, AllocationView } from '../../api/allocation.ts';
+import { entryLimits, type Quarantine, type ServiceRef } from '../../api/entry-fields.ts';
 import type { ServiceView } from '../../api/service.ts';
 import { formatTime } from '../../api/time.ts';
 import { obstructionOf } from '../address-conflict.ts';
@@ -67,9 +68,6 @@ const quarantineMs = 3_600_000;
 /** The last time that RFC 3339 can express: the end of the year 9999. */
 const lastTime = 253_402_300_799_000;
 
-/** The limit of `spec.formerNamespaces` in the schema of an entry. */
-const mostNamespaces = 256;
-
 /** The entries to release, and when the next reservation ends. */
 export function releasesOf(
   ledger: WorkingLedger,
@@ -84,8 +82,8 @@ export function releasesOf(
     return living.has(`${namespace}/${name}`);
   };
   const release = (slot: Slot, entry: AllocationView) => {
-    // An entry that is being deleted waits for a finalizer of another program.
-    if (entry.ending && slot.users.length === 0) return;
+    // An entry that is being deleted waits for a finalizer of another program. One that cannot be read waits for a person.
+    if ((entry.ending && slot.users.length === 0) || entry.fault !== undefined) return;
     const refs = formerRefs(slot);
     if (refs.length > 0) moving ??= movingOf(decisions, isolated);
     const former = refs.filter(({ uid }) => !moving?.has(uid));
@@ -184,7 +182,7 @@ function isCurrent({ entry, pool, sharingKey }: Slot): boolean {
 function formerNamespaces({ entry }: Slot, services: readonly ServiceRef[]): readonly string[] {
   const had = [...(entry?.services ?? []).map(({ namespace }) => namespace), ...(entry?.formerNamespaces ?? [])];
   const named = new Set(services.map(({ namespace }) => namespace));
-  return [...new Set(had).difference(named)].slice(0, mostNamespaces);
+  return [...new Set(had).difference(named)].slice(0, entryLimits.formerNamespaces);
 }
 
 function specOf(

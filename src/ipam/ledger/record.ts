@@ -2,16 +2,12 @@
  * What an entry records about its Services. Every decision about an address that a Service has is judged against it: a Service that has not
  * changed since then keeps its address, whatever other Services and pools do.
  */
-import type { AllocationView, ServiceRef } from '../../api/allocation.ts';
+import type { AllocationView } from '../../api/allocation.ts';
+import { entryLimits, type ServiceRef } from '../../api/entry-fields.ts';
 import { portName, type ServiceView } from '../../api/service.ts';
 import { isSameList, Memo } from '../../memo/memo.ts';
 import type { AllocationRequest } from '../requests.ts';
 import type { Slot } from './slot.ts';
-
-/** The limits of the schema of an entry. Whatever is longer is not recorded. */
-const longestBackends = 1_024;
-const mostRequestedPools = 16;
-const longestPool = 253;
 
 /** What the entry must record about a user of the address. */
 export function refOf(service: ServiceView, slot: Slot, request: AllocationRequest): ServiceRef {
@@ -33,7 +29,7 @@ export function isRecorded(service: ServiceView, slot: Slot, request: Allocation
 }
 
 function recordedBackends({ sharer: { key, backends } }: AllocationRequest): string | undefined {
-  return key !== undefined && backends.length <= longestBackends ? backends : undefined;
+  return key !== undefined && backends.length <= entryLimits.backends ? backends : undefined;
 }
 
 function hasPorts({ ports = [] }: ServiceRef, others: ServiceView['ports']): boolean {
@@ -57,7 +53,8 @@ function fulfilledRequest(service: ServiceView, slot: Slot, request: AllocationR
   const { pools } = request;
   if (pools.length === 0) return undefined;
   if (!isOfRequestedPool(service, slot, request)) return recordOf(service, slot)?.requestedPools;
-  const isRecordable = pools.length <= mostRequestedPools && pools.every((name) => name.length <= longestPool);
+  const { requestedPools: most, pool: longest } = entryLimits;
+  const isRecordable = pools.length <= most && pools.every((name) => name.length <= longest);
   return isRecordable ? pools : undefined;
 }
 

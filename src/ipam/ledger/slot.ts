@@ -1,6 +1,7 @@
 /** One address during one pass. */
 import { type Family, familyOf, type Ip, ipToNumber } from '../../addr/ip.ts';
-import type { AllocationView, ServiceRef } from '../../api/allocation.ts';
+import type { AllocationView } from '../../api/allocation.ts';
+import type { ServiceRef } from '../../api/entry-fields.ts';
 import type { ServiceView } from '../../api/service.ts';
 
 /** One address that is in use, reserved, or newly assigned. */

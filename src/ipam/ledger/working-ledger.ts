@@ -1,6 +1,7 @@
 /** The ledger during one pass: the users of each address now, and after the plan is carried out. */
 import { type Family, familyOf, type Ip, ipToNumber } from '../../addr/ip.ts';
-import type { AllocationView, ServiceRef } from '../../api/allocation.ts';
+import type { AllocationView } from '../../api/allocation.ts';
+import type { ServiceRef } from '../../api/entry-fields.ts';
 import { everywhere, type ServiceView } from '../../api/service.ts';
 import type { Isolation } from '../isolation.ts';
 import { shownBy } from '../ownership.ts';

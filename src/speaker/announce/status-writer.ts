@@ -8,9 +8,9 @@ import {
   type AllocationView,
   allocationCondition,
   allocationConditions,
-  type HolderRecord,
   type RawAllocation,
 } from '../../api/allocation.ts';
+import type { HolderRecord } from '../../api/entry-fields.ts';
 import type { Condition } from '../../api/meta.ts';
 import { formatTime } from '../../api/time.ts';
 import { hasStatus, type KubeClient } from '../../kube/client.ts';

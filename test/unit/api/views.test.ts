@@ -182,11 +182,24 @@ test('excluded addresses are not in the pool, and an invalid exclusion closes th
   assert.match(closed.faults[0]?.message ?? '', /^spec\.exclude: /);
 });
 
-test('an entry whose name is not its address is ignored', () => {
-  const spec = { address: '192.0.2.1', pool: 'p', services: [] };
-  assert.equal(parseAllocation({ metadata: { ...metadata, name: '192.0.2.1' }, spec })?.address, '192.0.2.1');
-  assert.equal(parseAllocation({ metadata: { ...metadata, name: '192.0.2.2' }, spec }), undefined);
-  assert.equal(parseAllocation({ metadata, spec: { ...spec, address: 'x' } }), undefined);
+test('the name of an entry makes an address taken, whatever the entry holds', () => {
+  const spec = { address: '192.0.2.1', pool: 'p', services: [{ namespace: 'n', name: 's', uid: 'u' }] };
+  const read = (name: string, of: unknown) => parseAllocation({ metadata: { ...metadata, name }, spec: of as never });
+  const whole = read('192.0.2.1', spec);
+  assert.deepEqual([whole?.address, whole?.services, whole?.fault], ['192.0.2.1', spec.services, undefined]);
+  for (const [name, of] of [
+    ['192.0.2.2', spec],
+    ['192.0.2.2', undefined],
+    ['192.0.2.2', { ...spec, address: 'x' }],
+    ['192.0.2.2', { ...spec, address: 7 }],
+    ['2001-0db8-0000-0000-0000-0000-0000-0001', spec],
+  ] as const) {
+    const { address, services, fault } = read(name, of) ?? assert.fail(name);
+    assert.deepEqual([address, services], [name === '192.0.2.2' ? name : '2001:db8::1', []]);
+    assert.match(fault ?? '', /^spec\.address is .*, but must be /);
+  }
+  for (const name of ['x', '192.0.2', '2001-db8--1', '192.000.002.001'])
+    assert.equal(read(name, spec), undefined, name);
 });
 
 test('the view of an entry has the Services of the address, and until when it is reserved', () => {

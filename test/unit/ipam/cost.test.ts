@@ -1,7 +1,7 @@
 /** What a pass costs: counted reads of Services and of entries, and looks at shared addresses. No time is measured. */
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import type { ServiceRef } from '../../../src/api/allocation.ts';
+import type { ServiceRef } from '../../../src/api/entry-fields.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
 import { type Snapshot, settle } from '../../../src/ipam/allocate.ts';
 import { Sharers } from '../../../src/ipam/sharing.ts';

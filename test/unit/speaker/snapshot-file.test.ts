@@ -152,10 +152,10 @@ test('the version of the file stands for these fields', () => {
   assert.deepEqual(
     { version: snapshotVersion, ...fields },
     {
-      version: 9,
+      version: 10,
       allocations:
         'name uid resourceVersion created address value pool services sharingKey reservedUntil formerNamespaces adopted quarantine moveTo ' +
-        'renumber recorded conflict conditions ending',
+        'renumber recorded conflict conditions ending fault',
       services:
         'name uid resourceVersion key namespace created labels isLoadBalancer class requests requestedPools ' +
         'sharingKey ports nodePorts handOff takeOver unclearTakeOver sticky families familyPolicy local sourceRanges ' +

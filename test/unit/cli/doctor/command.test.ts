@@ -194,6 +194,11 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['warn ClassNotServed services default/s'],
     },
     {
+      desc: 'an IPAllocation that was edited by hand',
+      facts: { ledger: [entry('192.0.2.10', service('s'), { services: [], fault: 'spec.address is absent' })] },
+      expected: ['error EntryNotReadable IPAllocation 192.0.2.10'],
+    },
+    {
       desc: 'an address that another program wrote',
       facts: {
         services: [service('s', { ingress: [{ ip: '192.0.2.10' }], ingressWriters: [{ manager: 'speaker', at: 0 }] })],
