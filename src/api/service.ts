@@ -69,6 +69,9 @@ export interface RawService {
   };
 }
 
+/** A Service may request so many addresses and pools. An annotation has room for 100,000, and each pass works with them. */
+export const requestLimits = { addresses: 16, pools: 64 } as const;
+
 /** The fields of a Service that Berth uses. */
 export interface ServiceView extends Identity, SourceRanges {
   /** `namespace/name`. */
@@ -79,9 +82,9 @@ export interface ServiceView extends Identity, SourceRanges {
   readonly labels: Readonly<Record<string, string>>;
   readonly isLoadBalancer: boolean;
   readonly class: string | undefined;
-  /** The addresses that it requests, as written. */
+  /** The addresses that it requests, as written: one more than {@link requestLimits} allows at most. */
   readonly requests: readonly string[];
-  /** The pools that it requests, in order. */
+  /** The pools that it requests, in order: one more than {@link requestLimits} allows at most. */
   readonly requestedPools: readonly string[];
   /** Services with the same key may share an address. */
   readonly sharingKey: string | undefined;
@@ -126,7 +129,7 @@ export function parseService(raw: RawService): ServiceView {
     isLoadBalancer: spec.type === 'LoadBalancer' && metadata.deletionTimestamp === undefined,
     class: spec.loadBalancerClass,
     requests: requestsOf(raw),
-    requestedPools: listOf(annotation(metadata.annotations ?? {}, 'address-pool')),
+    requestedPools: listOf(annotation(metadata.annotations ?? {}, 'address-pool')).slice(0, requestLimits.pools + 1),
     // An empty key means that the Service shares with no other.
     sharingKey: annotation(metadata.annotations ?? {}, 'allow-shared-ip') || undefined,
     ports: (spec.ports ?? []).map(({ protocol = 'TCP', port }) => ({ protocol, port })),
@@ -152,7 +155,7 @@ export function parseService(raw: RawService): ServiceView {
 /** The requested addresses in the annotation and in `spec.loadBalancerIP`, each once. */
 function requestsOf({ metadata, spec }: RawService): readonly string[] {
   const annotated = listOf(annotation(metadata.annotations ?? {}, 'loadBalancerIPs'));
-  return [...new Set([...annotated, ...listOf(spec.loadBalancerIP)])];
+  return [...new Set([...annotated, ...listOf(spec.loadBalancerIP)])].slice(0, requestLimits.addresses + 1);
 }
 
 function listOf(text = ''): readonly string[] {

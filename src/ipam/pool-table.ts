@@ -51,6 +51,8 @@ export class PoolTable {
   readonly #owners: ReadonlyMap<IpRange, EffectivePool>;
   readonly #readsLabels: boolean;
   readonly #rankings = new Map<string, Ranking>();
+  /** The same by Service: its requests and its labels may be long. */
+  readonly #known = new WeakMap<ServiceView, Ranking>();
 
   constructor(pools: readonly PoolView[], namespaces: readonly NamespaceView[]) {
     this.pools = withoutOverlaps(pools);
@@ -88,6 +90,12 @@ export class PoolTable {
   }
 
   #rankingOf(service: ServiceView): Ranking {
+    const known = this.#known.get(service) ?? this.#sharedRanking(service);
+    this.#known.set(service, known);
+    return known;
+  }
+
+  #sharedRanking(service: ServiceView): Ranking {
     const { namespace, requestedPools, labels } = service;
     // Services that no rule distinguishes share one ranking.
     const plain = requestedPools.length === 0 && !this.#readsLabels;

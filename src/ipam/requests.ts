@@ -1,8 +1,9 @@
 /** The request of a Service, parsed and checked for contradictions. */
 import { type Family, familyOf, type Ip, parseIp } from '../addr/ip.ts';
-import { backendsOf, portName, type ServiceView } from '../api/service.ts';
+import { entryLimits } from '../api/entry-fields.ts';
+import { backendsOf, portName, requestLimits, type ServiceView } from '../api/service.ts';
 import { brief, listed } from '../api/text.ts';
-import type { Outcome } from './reasons.ts';
+import { isOutcome, type Outcome } from './reasons.ts';
 import type { Sharer } from './sharing.ts';
 
 /** The addresses and pools that a Service requests. */
@@ -27,17 +28,28 @@ export function allocationRequestOf(service: ServiceView): AllocationRequest {
   const families = service.families.length === 0 ? (['IPv4'] as const) : service.families;
   const addresses = requestedAddresses(service, families);
   const sharing = normalKey(service);
+  const fault = [excess(service), addresses, sharing].find(isOutcome);
   return {
     families,
-    addresses: 'reason' in addresses ? new Map() : addresses,
+    addresses: isOutcome(addresses) ? new Map() : addresses,
     pools: service.requestedPools,
     sharer: {
-      key: typeof sharing === 'object' ? undefined : sharing,
+      key: isOutcome(sharing) ? undefined : sharing,
       ports: new Set(service.ports.map(portName)),
       backends: backendsOf(service),
     },
-    fault: 'reason' in addresses ? addresses : typeof sharing === 'object' ? sharing : undefined,
+    fault,
   };
+}
+
+/** Has the Service more ports than its entry can record, or more requests than Berth works with? */
+function excess({ ports, requests, requestedPools }: ServiceView): Outcome | undefined {
+  if (ports.length > entryLimits.ports)
+    return invalid(`the Service has ${ports.length} ports, and an IPAllocation has room for ${entryLimits.ports}`);
+  const { addresses, pools } = requestLimits;
+  if (requests.length > addresses) return invalid(`the Service requests more than ${addresses} addresses`);
+  if (requestedPools.length > pools) return invalid(`the Service requests more than ${pools} pools`);
+  return undefined;
 }
 
 function requestedAddresses(service: ServiceView, families: readonly Family[]): ReadonlyMap<Family, Ip> | Outcome {

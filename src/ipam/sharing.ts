@@ -1,5 +1,5 @@
 /** Decides whether Services may share an address. */
-import type { ServiceRef } from '../api/entry-fields.ts';
+import { entryLimits, type ServiceRef } from '../api/entry-fields.ts';
 import { everywhere, portName } from '../api/service.ts';
 
 /** The properties of a Service that decide about sharing. */
@@ -39,6 +39,7 @@ export class Sharers {
   readonly #byPort = new Groups();
   readonly #byBackends = new Groups();
   readonly #withoutPorts = new Set<string>();
+  #ports = 0;
 
   /** The number of Services without this one. */
   othersThan(name: string): number {
@@ -53,6 +54,7 @@ export class Sharers {
     this.#byBackends.add(sharer.backends, name);
     if (sharer.ports === undefined) this.#withoutPorts.add(name);
     for (const port of sharer.ports ?? []) this.#byPort.add(port, name);
+    this.#ports += sharer.ports?.size ?? 0;
   }
 
   /** Removes a Service. */
@@ -64,6 +66,7 @@ export class Sharers {
     this.#byBackends.delete(sharer.backends, name);
     this.#withoutPorts.delete(name);
     for (const port of sharer.ports ?? []) this.#byPort.delete(port, name);
+    this.#ports -= sharer.ports?.size ?? 0;
   }
 
   /** The first of these ports that another Service than this one uses. */
@@ -83,6 +86,8 @@ export class Sharers {
     if (ports === undefined || isUnknown) return 'the ports of the other Service are not known yet';
     const port = this.usedPort(name, ports);
     if (port !== undefined) return `both use port ${port}`;
+    const others = this.#ports - (this.#all.get(name)?.ports?.size ?? 0);
+    if (others + ports.size > entryLimits.ports) return `together they have more than ${entryLimits.ports} ports`;
     // An entry of a former version does not say what a Service needs.
     if (this.#byBackends.hasDifferent(backends, name, backends === everywhere)) {
       return 'with externalTrafficPolicy Local, all Services that share an address need the same policy and the same Pods';

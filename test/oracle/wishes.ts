@@ -93,12 +93,14 @@ function read(service: Service): Wishes {
     (family) => of(family).length > (families.includes(family) ? 1 : 0),
   );
   const key = keyIn(annotationOf(metadata.annotations, 'allow-shared-ip'), metadata.namespace ?? '');
+  const pools = listIn(annotationOf(metadata.annotations, 'address-pool'));
+  // "16 addresses, 64 pools and 16,384 ports at most"
+  const isTooMuch = new Set(asked).size > 16 || pools.length > 64 || (spec.ports ?? []).length > 16_384;
   const faults = [
-    ...(found.length < asked.length || key.isFault ? ['InvalidRequest'] : []),
+    ...(found.length < asked.length || key.isFault || isTooMuch ? ['InvalidRequest'] : []),
     ...(isContradiction ? ['ConflictingRequest'] : []),
   ];
   const addresses = new Map(families.flatMap((family) => of(family).map((text) => [family, text] as const)));
-  const pools = listIn(annotationOf(metadata.annotations, 'address-pool'));
   return { families, addresses: faults.length > 0 ? new Map() : addresses, pools, key: key.text, faults };
 }
 

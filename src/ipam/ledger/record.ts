@@ -11,10 +11,15 @@ import type { Slot } from './slot.ts';
 
 /** What the entry must record about a user of the address. */
 export function refOf(service: ServiceView, slot: Slot, request: AllocationRequest): ServiceRef {
-  const { namespace, name, uid, ports } = service;
-  const backends = recordedBackends(request);
+  const { namespace, name, uid } = service;
+  const [ports, backends] = [recordedPorts(service), recordedBackends(request)];
   const requestedPools = fulfilledRequest(service, slot, request);
-  return { namespace, name, uid, ports, ...(backends && { backends }), ...(requestedPools && { requestedPools }) };
+  return {
+    ...{ namespace, name, uid },
+    ...(ports && { ports }),
+    ...(backends && { backends }),
+    ...(requestedPools && { requestedPools }),
+  };
 }
 
 /** Does the entry record all of this already? */
@@ -24,18 +29,23 @@ export function isRecorded(service: ServiceView, slot: Slot, request: Allocation
     ref?.uid === service.uid &&
     ref.backends === recordedBackends(request) &&
     isSameList(ref.requestedPools ?? [], fulfilledRequest(service, slot, request) ?? []) &&
-    hasPorts(ref, service.ports)
+    areSamePorts(ref.ports, recordedPorts(service))
   );
+}
+
+function recordedPorts({ ports }: ServiceView): ServiceView['ports'] | undefined {
+  return ports.length <= entryLimits.ports ? ports : undefined;
 }
 
 function recordedBackends({ sharer: { key, backends } }: AllocationRequest): string | undefined {
   return key !== undefined && backends.length <= entryLimits.backends ? backends : undefined;
 }
 
-function hasPorts({ ports = [] }: ServiceRef, others: ServiceView['ports']): boolean {
+function areSamePorts(some: ServiceRef['ports'], others: ServiceRef['ports']): boolean {
+  if (some === undefined || others === undefined) return some === others;
   return (
-    ports.length === others.length &&
-    ports.every(({ protocol, port }, i) => protocol === others[i]?.protocol && port === others[i]?.port)
+    some.length === others.length &&
+    some.every(({ protocol, port }, i) => protocol === others[i]?.protocol && port === others[i]?.port)
   );
 }
 

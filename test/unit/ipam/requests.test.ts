@@ -1,7 +1,7 @@
 /** Requests of Services, and the outcome of requests that cannot be fulfilled. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ServiceView } from '../../../src/api/service.ts';
+import { parseService, type ServiceView } from '../../../src/api/service.ts';
 import { entry, pool, service } from '../fixtures.ts';
 import { assignedTo, binds, check, decisionOf, outcomes, plan, releases, showing, shown } from './plans.ts';
 
@@ -82,10 +82,15 @@ test('a Service without families is an IPv4 Service', () => {
 test('a message is short, however long the request is', () => {
   const { message } = decisionOf(plan({ pools, services: [asks('x'.repeat(5_000))] }), 's');
   assert.ok(message.length < 300, `${message.length}`);
-  const many = Array.from({ length: 500 }, (_, i) => `pool-${i}`);
-  const named = decisionOf(plan({ pools, services: [service('s', { requestedPools: many })] }), 's');
-  assert.equal(named.reason, 'PoolNotFound');
-  assert.ok(named.message.length < 300, named.message);
+  for (const [count, reason] of [
+    [64, 'PoolNotFound'],
+    [500, 'InvalidRequest'],
+  ] as const) {
+    const many = Array.from({ length: count }, (_, i) => `pool-${i}`);
+    const named = decisionOf(plan({ pools, services: [service('s', { requestedPools: many })] }), 's');
+    assert.equal(named.reason, reason);
+    assert.ok(named.message.length < 300, named.message);
+  }
 });
 
 test('a Service that asks for pools gets an address of the first that has one, and of no other', () => {
@@ -188,4 +193,34 @@ test('an address without an entry goes to no other Service while the status of a
   const mover = service('a', { requests: ['192.0.2.3'], ...showing('192.0.2.1') });
   const services = [mover, service('b', { requests: ['192.0.2.1'] }), service('c')];
   assert.deepEqual(outcomes(plan({ pools, services })), ['a 192.0.2.3', 'b AddressInUse', 'c 192.0.2.2']);
+});
+
+test('a Service with a very long list of requests is refused, and only the start of the list is kept', () => {
+  const typed = (annotations: Readonly<Record<string, string>>) =>
+    parseService({
+      metadata: { name: 's', namespace: 'default', uid: 'uid-s', resourceVersion: '1', annotations },
+      spec: { type: 'LoadBalancer', ports: [{ port: 80 }] },
+    });
+  const list = (count: number, text: (i: number) => string) => Array.from({ length: count }, (_, i) => text(i)).join();
+  const rows: readonly [string, ServiceView, string][] = [
+    ['64 pools', typed({ 'berth.dev/address-pool': list(64, (i) => (i === 9 ? 'p' : `x${i}`)) }), 's 192.0.2.1'],
+    ['10,000 pools', typed({ 'berth.dev/address-pool': list(10_000, (i) => `p${i}`) }), 's InvalidRequest'],
+    [
+      '10,000 addresses',
+      typed({ 'berth.dev/loadBalancerIPs': list(10_000, (i) => `2001:db8::${i}`) }),
+      's InvalidRequest',
+    ],
+    [
+      '17 spellings',
+      typed({ 'berth.dev/loadBalancerIPs': list(17, (i) => `::${'0'.repeat(i + 1)}1`) }),
+      's InvalidRequest',
+    ],
+  ];
+  for (const [desc, long, expected] of rows) {
+    assert.deepEqual(outcomes(plan({ pools, services: [long] })), [expected], desc);
+    assert.ok(long.requests.length <= 17 && long.requestedPools.length <= 65, desc);
+  }
+  const held = { ...(rows[1]?.[1] ?? assert.fail()), ...showing('192.0.2.2') };
+  const kept = plan({ pools, services: [held], ledger: [entry('192.0.2.2', held)] });
+  assert.deepEqual(outcomes(kept), ['s 192.0.2.2 InvalidRequest'], 'it keeps the address that it has');
 });

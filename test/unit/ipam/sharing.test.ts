@@ -336,3 +336,34 @@ test('the entry records no more than its fields hold', () => {
     ]);
   }
 });
+
+test('Services that share an address have together as many ports as its entry has room for', () => {
+  const many = (from: number, count: number) => tcp(...Array.from({ length: count }, (_, i) => from + i));
+  const [half, rest] = [many(1_000, 8_192), many(20_000, 8_192)];
+  const room = service('b', { ...key, ...rest });
+  const excess = service('b', { ...key, ...many(20_000, 8_193) });
+  const first = service('a', { ...key, ...half });
+  check([
+    { desc: 'as many', given: { pools, services: [first, room] }, expected: ['a 192.0.2.1', 'b 192.0.2.1'] },
+    { desc: 'one more', given: { pools, services: [first, excess] }, expected: ['a 192.0.2.1', 'b 192.0.2.2'] },
+    {
+      desc: 'one more after a change',
+      given: {
+        pools,
+        services: [first, { ...excess, created: '2025-01-01T00:00:00Z' }],
+        ledger: [entry('192.0.2.1', first, { sharingKey: 'default/k', services: [first, room].map(refTo) })],
+      },
+      expected: ['a 192.0.2.1', 'b 192.0.2.2'],
+    },
+    {
+      desc: 'one Service with too many',
+      given: { pools, services: [first, service('b', many(1, 16_385))] },
+      expected: ['a 192.0.2.1', 'b InvalidRequest'],
+    },
+  ]);
+  const edited = { ...first, ...many(1, 16_385), ...showing('192.0.2.1') };
+  const of = plan({ pools, services: [edited], ledger: [entry('192.0.2.1', first, { sharingKey: 'default/k' })] });
+  assert.deepEqual(outcomes(of), ['a 192.0.2.1 InvalidRequest'], 'it keeps the address that it has');
+  const [bind] = of.binds.values();
+  assert.deepEqual(bind?.spec.services, [{ namespace: 'default', name: 'a', uid: 'uid-a', backends: 'Cluster' }]);
+});

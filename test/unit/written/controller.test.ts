@@ -4,11 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { RawAllocation } from '../../../src/api/allocation.ts';
+import { entryLimits } from '../../../src/api/entry-fields.ts';
 import type { RawPool } from '../../../src/api/pool.ts';
 import { fc } from '../../property.ts';
 import { clusters, longName, now } from './clusters.ts';
 import { type ControlledCluster, writesOf } from './controller-pass.ts';
 import { faultsOfWrite, type Write } from './limits.ts';
+import { schemaOf } from './schema.ts';
 
 const nothing: ControlledCluster = { pools: [], services: [], allocations: [], namespaces: [], advertisements: [] };
 const metadata = { uid: 'uid', resourceVersion: '1' };
@@ -54,4 +57,50 @@ test('a Service gets its status, however long the values of its annotations are'
   const statuses = writes.filter((write) => kindOf(write) === 'PATCH services/status');
   assert.equal(statuses.length, 1);
   assert.deepEqual(statuses.flatMap(faultsOfWrite), [], 'why the API server refuses the status');
+});
+
+test('the limits that the program knows are those of the schema of an entry', () => {
+  const { services, ...spec } = schemaOf('ipallocations').properties?.spec?.properties ?? {};
+  const { ports, backends, requestedPools, namespace, name, uid } = services?.items?.properties ?? {};
+  assert.deepEqual(entryLimits, {
+    services: services?.maxItems,
+    ports: ports?.maxItems,
+    backends: backends?.maxLength,
+    requestedPools: requestedPools?.maxItems,
+    pool: spec.pool?.maxLength,
+    name: name?.maxLength,
+    uid: uid?.maxLength,
+    sharingKey: spec.sharingKey?.maxLength,
+    formerNamespaces: spec.formerNamespaces?.maxItems,
+  });
+  assert.equal(namespace?.maxLength, entryLimits.name);
+  assert.equal(requestedPools?.items?.maxLength, entryLimits.pool);
+  assert.equal(spec.formerNamespaces?.items?.maxLength, entryLimits.name);
+});
+
+test('a Service with more ports than an entry has room for does not keep others from their addresses', async () => {
+  const service = (name: string, ports: readonly number[]) => ({
+    metadata: { ...metadata, name, namespace: 'default', uid: name, annotations: { 'berth.dev/allow-shared-ip': 'k' } },
+    spec: { type: 'LoadBalancer', ipFamilies: ['IPv4'], ports: ports.map((port) => ({ port })) },
+  });
+  const pools = [{ metadata: { ...metadata, uid: 'pool', name: 'p' }, spec: { addresses: ['192.0.2.1'] } } as RawPool];
+  const refs = ['a', 'b'].map((name) => ({
+    namespace: 'default',
+    name,
+    uid: name,
+    ports: [{ protocol: 'TCP', port: 7 }],
+  }));
+  const spec = { address: '192.0.2.1', pool: 'p', services: refs, sharingKey: 'default/k' };
+  const entry = { metadata: { ...metadata, uid: 'entry', name: '192.0.2.1' }, spec } as RawAllocation;
+  const services = [
+    service('a', [80]),
+    service(
+      'b',
+      Array.from({ length: 20_000 }, (_, i) => i + 1_000),
+    ),
+  ];
+  const writes = await writesOf({ ...nothing, pools, services, allocations: [entry] }, { now });
+  assert.deepEqual(writes.flatMap(faultsOfWrite), []);
+  const shown = writes.flatMap(({ path, body }) => (path.endsWith('/a/status') ? JSON.stringify(body.status) : []));
+  assert.match(shown.join(), /"ip":"192\.0\.2\.1"/);
 });
