@@ -1,7 +1,7 @@
 /** Writes the status of Services, and sends Events about outcomes that people should know. */
 import type { Ip } from '../addr/ip.ts';
 import { asWritten, conditionTypes, type RawService, type ServiceView } from '../api/service.ts';
-import type { Decision } from '../ipam/decision.ts';
+import type { Assigned, Decision } from '../ipam/decision.ts';
 import {
   conditionOf,
   type DesiredStatus,
@@ -67,7 +67,7 @@ function changeOf(decision: Decision, ledger: LedgerWriter, { status, inEffect, 
   if (inEffect.has(decision)) return undefined;
   const desired = desiredStatus(decision, status);
   if (desired.retryInMs !== undefined) loop.triggerIn(desired.retryInMs);
-  const isBound = decision.kind === 'Refused' || decision.bindings.every(({ address }) => !ledger.mustBind(address));
+  const isBound = bindingsToWrite(decision, ledger).length === 0;
   if (!isBound || !sameStatus(decision.service, desired, status.ownership)) return { decision, desired };
   // A status that waits for a time must be checked again.
   if (desired.retryInMs === undefined) inEffect.add(decision);
@@ -76,10 +76,8 @@ function changeOf(decision: Decision, ledger: LedgerWriter, { status, inEffect, 
 
 async function applyChange({ decision, desired }: Change, ledger: LedgerWriter, writer: Writer): Promise<void> {
   const { service } = decision;
-  if (decision.kind === 'Assigned') {
-    const bound = await Promise.all(decision.bindings.map(({ address }) => ledger.bind(address)));
-    if (bound.includes(false) || writer.signal.aborted) return;
-  }
+  const bound = await Promise.all(bindingsToWrite(decision, ledger).map(({ address }) => ledger.bind(address)));
+  if (bound.includes(false) || writer.signal.aborted) return;
   if (sameStatus(service, desired, writer.status.ownership)) {
     // If the API server drops a field of an entry, because its CRD is older than this version, the same write would be repeated.
     if (desired.retryInMs === undefined) writer.inEffect.add(decision);
@@ -92,6 +90,12 @@ async function applyChange({ decision, desired }: Change, ledger: LedgerWriter, 
   await report(decision, desired, writer);
 }
 
+/** The addresses of a Service that the ledger does not record for it as they are. */
+function bindingsToWrite(decision: Decision, ledger: LedgerWriter): Assigned['bindings'] {
+  if (decision.kind === 'Refused') return [];
+  return decision.bindings.filter(({ address }) => ledger.mustBind(address, decision.service));
+}
+
 /** Confirms the entries of the addresses that the status is about to show and does not show now. */
 async function confirmUnseen(
   service: ServiceView,
@@ -100,7 +104,7 @@ async function confirmUnseen(
 ): Promise<boolean> {
   const shown = new Set(service.ingress.map(({ ip }) => ip));
   const unseen = ingress.flatMap(({ ip }) => (ip === undefined || shown.has(ip) ? [] : [ip as Ip]));
-  return !(await Promise.all(unseen.map((ip) => ledger.confirm(ip)))).includes(false);
+  return !(await Promise.all(unseen.map((ip) => ledger.confirm(ip, service)))).includes(false);
 }
 
 /**

@@ -13,6 +13,7 @@ import {
 import type { ServiceRef } from '../api/entry-fields.ts';
 import { parseService, type RawService, type ServiceView } from '../api/service.ts';
 import type { Bind, Release } from '../ipam/ledger/ledger.ts';
+import { isSameRecord } from '../ipam/ledger/record.ts';
 import type { ApiRequest } from '../kube/client.ts';
 import { collections, mergePatch, servicePath } from '../kube/resources.ts';
 import { mustDiffer, readOrNothing, throwLate, unheardMs } from './refusal.ts';
@@ -33,15 +34,26 @@ export class LedgerWriter {
   readonly #binds: ReadonlyMap<Ip, Bind>;
   readonly #writer: Writer;
   readonly #underWay = new Map<Ip, Promise<boolean>>();
+  /** The entries that this pass has made. */
+  readonly #made = new Map<Ip, AllocationView>();
+  readonly #confirmed = new Map<Ip, Promise<boolean>>();
+  readonly #changed = new Map<Bind, ReadonlySet<string>>();
 
   constructor(binds: ReadonlyMap<Ip, Bind>, writer: Writer) {
     this.#binds = binds;
     this.#writer = writer;
   }
 
-  /** Must an entry be written before a status may show the address? */
-  mustBind(address: Ip): boolean {
-    return this.#binds.has(address);
+  /**
+   * Must an entry be written before the status of this Service may show the address? A Service that the entry records already need not wait:
+   * the entry may be refused because of another one.
+   */
+  mustBind(address: Ip, { uid }: Pick<ServiceView, 'uid'>): boolean {
+    const bind = this.#binds.get(address);
+    if (bind === undefined) return false;
+    const changed = this.#changed.get(bind) ?? changedBy(bind);
+    this.#changed.set(bind, changed);
+    return changed.has(uid);
   }
 
   /** True once the ledger assigns the address to its users. False if a Service may still need its place. Rejects if the write fails. */
@@ -54,13 +66,26 @@ export class LedgerWriter {
   }
 
   /**
-   * Updates the entry of an address that a status is about to show and does not show yet. The former leader may have read the Service, found
-   * the address unused, and be about to delete the entry. The API server refuses that deletion once the entry has changed.
+   * Updates the entry of an address that the status of this Service is about to show and does not show yet. The former leader may have read
+   * the Service, found the address unused, and be about to delete the entry. The API server refuses that deletion once the entry has changed.
    */
-  confirm(address: Ip): Promise<boolean> {
-    const confirmed = this.#underWay.get(address) ?? this.#rewrite(address);
-    this.#underWay.set(address, confirmed);
-    return confirmed;
+  async confirm(address: Ip, { uid }: Pick<ServiceView, 'uid'>): Promise<boolean> {
+    const confirmed = this.#confirmed.get(address) ?? this.#confirm(address);
+    this.#confirmed.set(address, confirmed);
+    return (await confirmed) && this.#entryOf(address)?.services.some((ref) => ref.uid === uid) === true;
+  }
+
+  /** A bind changes the entry. If it is refused because of another Service, the entry is changed without it. */
+  async #confirm(address: Ip): Promise<boolean> {
+    const isBound = this.#binds.has(address) && (await this.bind(address).catch(() => false));
+    return isBound || this.#rewrite(address);
+  }
+
+  /** The entry as it is known now. */
+  #entryOf(address: Ip): AllocationView | undefined {
+    const { status, informers } = this.#writer;
+    const uid = (this.#made.get(address) ?? status.entryOf(address))?.uid;
+    return uid === undefined ? undefined : informers.allocations.store.get(uid);
   }
 
   /** Writes a bind. It removes former users from the entry only if a live read confirms that they are gone. */
@@ -72,8 +97,7 @@ export class LedgerWriter {
   }
 
   async #rewrite(address: Ip): Promise<boolean> {
-    const known = this.#writer.status.entryOf(address);
-    const entry = known && this.#writer.informers.allocations.store.get(known.uid);
+    const entry = this.#entryOf(address);
     // It was released meanwhile, and the address is kept back.
     if (entry === undefined || entry.reservedUntil !== undefined) return false;
     // A change without a difference would not change the version of the entry.
@@ -111,12 +135,21 @@ export class LedgerWriter {
       const written = await client.json<RawAllocation>({ ...request, path, signal });
       const view = informers.allocations.assume(written);
       if (view === undefined || !isEnough?.(view)) mustDiffer(written, entry);
+      if (view !== undefined && entry === undefined) this.#made.set(vip, view);
     } catch (error) {
       return await throwLate(error, refusedAt(vip, entry, this.#writer), this.#writer);
     }
     log.info({ svc, vip, pool }, did);
     return true;
   }
+}
+
+/** The Services whose record in the entry changes; or if it is the address alone that changes, one of its users. */
+function changedBy({ entry, spec: { services } }: Bind): ReadonlySet<string> {
+  const before = entry?.reservedUntil === undefined ? (entry?.services ?? []) : [];
+  const known = new Map(before.map((ref) => [ref.uid, ref]));
+  const changed = services.filter((ref) => !isSameRecord(known.get(ref.uid), ref));
+  return new Set((changed.length > 0 ? changed : services.slice(-1)).map(({ uid }) => uid));
 }
 
 /** Do the same Services use the address? */

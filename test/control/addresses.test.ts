@@ -147,3 +147,30 @@ test('an address that another program wrote is replaced once that program was qu
     assert.deepEqual(world.shown('busy'), ['203.0.113.99']);
     world.judge.forgive(/203\.0\.113\.99/);
   }));
+
+test('an entry that is refused because of one Service holds up no other Service with its address', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    const ports = (port: number) => ({ ports: [{ port, nodePort: 30_000 + port }] });
+    world.createService('a', { annotations: key, spec: ports(80) });
+    const address = await world.served('a');
+    world.createService('b', { annotations: key, spec: ports(81) });
+    await world.served('b', address);
+    world.server.fault({ method: 'PATCH', body: /"port":82/ }, { kind: 'Refuse', status: 422 });
+    world.patchService('b', { spec: ports(82) });
+    const handsOff = { metadata: { annotations: { 'berth.dev/hand-off': 'NodePort' } } };
+    world.patchService('a', handsOff);
+    const modes = (name: string) =>
+      JSON.stringify(world.service(name).status)
+        .match(/"ipMode":"\w+"/g)
+        ?.join();
+    await eventually('the status of a follows', () => modes('a') === '"ipMode":"Proxy"', soon);
+    world.patchService('b', handsOff);
+    await world.pass();
+    assert.equal(modes('b'), '"ipMode":"VIP"', 'the status of b waits for its record');
+    world.server.heal();
+    await eventually('the status of b follows', () => modes('b') === '"ipMode":"Proxy"', {
+      timeoutMs: 20_000,
+      everyMs: 50,
+    });
+  }));

@@ -24,12 +24,16 @@ export function refOf(service: ServiceView, slot: Slot, request: AllocationReque
 
 /** Does the entry record all of this already? */
 export function isRecorded(service: ServiceView, slot: Slot, request: AllocationRequest): boolean {
-  const ref = recordOf(service, slot);
+  return isSameRecord(recordOf(service, slot), refOf(service, slot, request));
+}
+
+/** Do two records of a Service have the same content? */
+export function isSameRecord(a: ServiceRef | undefined, b: ServiceRef): boolean {
   return (
-    ref?.uid === service.uid &&
-    ref.backends === recordedBackends(request) &&
-    isSameList(ref.requestedPools ?? [], fulfilledRequest(service, slot, request) ?? []) &&
-    areSamePorts(ref.ports, recordedPorts(service))
+    a?.uid === b.uid &&
+    a.backends === b.backends &&
+    isSameList(a.requestedPools ?? [], b.requestedPools ?? []) &&
+    areSamePorts(a.ports, b.ports)
   );
 }
 
