@@ -23,7 +23,7 @@ import { Peers, type Reception } from '../liveness/peers.ts';
 import { candidateOf, livingIn, lostIn, ownCandidate, presentIn } from './candidates.ts';
 import { DecisionCache } from './decision-cache.ts';
 import { formerOf, isAllKnown } from './former-claims.ts';
-import { HolderProbes } from './holder-probes.ts';
+import { type DueProbe, HolderProbes } from './holder-probes.ts';
 import { LinkProbes, type Probe, type WireClaim } from './link-probes.ts';
 import { isAwaited, Listening } from './listening.ts';
 import { callingNodes, otherNodes } from './other-nodes.ts';
@@ -45,7 +45,7 @@ interface Effects {
   /** The same list as before if nothing has changed. */
   readonly decisions: readonly HolderDecision[];
   /** VIPs to probe on the wire now. */
-  readonly holderProbes: readonly Vip[];
+  readonly holderProbes: readonly DueProbe[];
   /** Claims wait in the backlog of the {@link HolderElector.outbox}: begin to send them at once. */
   readonly hasClaims: boolean;
   /** The peers that get a heartbeat now. */
@@ -160,7 +160,12 @@ export class HolderElector {
     if (vip === undefined || (own === undefined && !this.#holderProbes.isProbed(vip.uid))) return;
     if (!vip.linksOf(this.#self)?.includes(claim.link)) return;
     const node = this.#evidence.nodeOf(claim.mac);
-    if (!this.#evidence.counts(vip, node, now)) return;
+    const weight = this.#evidence.weightOf(vip, node, now);
+    if (weight === 'Nothing') return;
+    if (weight === 'IfDirect' && !this.#holderProbes.isDirectAnswer(vip.uid, claim.mac, now)) {
+      if (node !== undefined && own !== undefined) this.#evidence.noteContest(vip.uid, now);
+      return;
+    }
     this.#holderProbes.answered(vip.address, node, now);
     this.#decisions.touch(vip.uid);
     if (node === undefined || own === undefined) return;
@@ -240,12 +245,7 @@ export class HolderElector {
   }
 
   get #links(): readonly PeerLink[] {
-    const { noInboundTraffic } = this.#linkProbes;
-    const all = this.#input?.links ?? [];
-    const quiet = this.#linkProbes.quietLinks;
-    if (noInboundTraffic.size + quiet.length === 0) return all;
-    const usable = all.filter(({ name }) => !noInboundTraffic.has(name));
-    return usable.map((link) => (quiet.includes(link.name) ? { ...link, quiet: true } : link));
+    return this.#linkProbes.reported(this.#input?.links ?? []);
   }
 
   /** A node that is heard is not forgotten when its object is deleted. */

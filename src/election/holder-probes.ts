@@ -16,6 +16,11 @@ interface Probed {
   readonly tries: number;
   readonly wasAnswered: boolean;
   readonly isRare: boolean;
+  /** The host whose answers count only if it alone was probed, and when it last answered such a probe. */
+  readonly host: string | undefined;
+  readonly provenAt: number;
+  /** Did the last probe go to this host alone? */
+  readonly wasDirect: boolean;
 }
 
 /** A VIP to probe. */
@@ -27,6 +32,12 @@ export interface ProbeTarget {
   readonly isRare?: boolean;
 }
 
+/** A probe to send: to all hosts, or to the one with a hardware address. */
+export interface DueProbe {
+  readonly vip: Vip;
+  readonly to: string | undefined;
+}
+
 /** How long a silence must be, in probes and in milliseconds, to count as proof. */
 interface Proof {
   readonly now: number;
@@ -34,9 +45,11 @@ interface Proof {
   readonly forMs: number;
 }
 
-/** The pause between two probes for one VIP: at first, later, after an answer, and where they may be rare. */
-const pauseMs = { first: 50, later: 200, answered: 1_000, rare: 5_000 } as const;
+/** The pause between two probes for one VIP: at first, later, after an answer of any host or of the host that is probed alone, and where they may be rare. */
+const pauseMs = { first: 50, later: 200, answered: 1_000, answeredAlone: 500, rare: 5_000 } as const;
 const quickProbes = 5;
+/** Of this many probes for a host that is probed alone, the last one goes to all: it may have another hardware address now. */
+const directRow = 3;
 /** An answer comes within this time or not at all. */
 const answerMs = 100;
 /** At most this many probes are sent at one time. */
@@ -49,7 +62,7 @@ export class HolderProbes {
   readonly #answers = new Map<string, number>();
 
   /** The wanted VIPs that must be probed now. Forgets the VIPs that are not wanted any more. */
-  due(wanted: readonly ProbeTarget[], now: number): readonly Vip[] {
+  due(wanted: readonly ProbeTarget[], now: number): readonly DueProbe[] {
     const uids = new Set(wanted.map(({ vip }) => vip.uid));
     for (const uid of this.#probed.keys()) if (!uids.has(uid)) this.#probed.delete(uid);
     const probedAt = ({ vip }: { readonly vip: Vip }) => this.#probed.get(vip.uid)?.at ?? Number.NEGATIVE_INFINITY;
@@ -59,8 +72,10 @@ export class HolderProbes {
     });
     // If there are too many, they take turns.
     const first = due.length <= mostAtOnce ? due : due.sort((a, b) => probedAt(a) - probedAt(b)).slice(0, mostAtOnce);
-    for (const { vip, node, isRare = false } of first) {
+    return first.map(({ vip, node, isRare = false }) => {
       const before = this.#probed.get(vip.uid);
+      const host = before?.host;
+      const wasDirect = host !== undefined && ((before?.count ?? 0) + 1) % directRow !== 0;
       this.#probed.set(vip.uid, {
         address: vip.address,
         node,
@@ -70,9 +85,12 @@ export class HolderProbes {
         tries: (before?.tries ?? 0) + 1,
         wasAnswered: before?.wasAnswered ?? false,
         isRare,
+        host,
+        provenAt: before?.provenAt ?? Number.NEGATIVE_INFINITY,
+        wasDirect,
       });
-    }
-    return first.map(({ vip }) => vip);
+      return { vip, to: wasDirect ? host : undefined };
+    });
   }
 
   /** The last probe for this VIP could not be sent: that no host answers it proves nothing. */
@@ -96,6 +114,20 @@ export class HolderProbes {
   /** Is this VIP being probed? */
   isProbed(uid: string): boolean {
     return this.#probed.has(uid);
+  }
+
+  /**
+   * Is this the answer of a host that was probed alone? A switch may answer in a host's name when all hosts are probed,
+   * but a probe to the hardware address of a host reaches that host. After another answer the host is probed alone.
+   * For a second after such an answer every frame of the host counts.
+   */
+  isDirectAnswer(uid: string, mac: string, now: number): boolean {
+    const probed = this.#probed.get(uid);
+    if (probed?.host === mac && probed.wasDirect) this.#probed.set(uid, { ...probed, provenAt: now });
+    if (probed?.host === mac) return probed.wasDirect || now - probed.provenAt < pauseMs.answered;
+    const begun = { since: undefined, count: 0, tries: 1, provenAt: Number.NEGATIVE_INFINITY };
+    if (probed !== undefined) this.#probed.set(uid, { ...probed, ...begun, host: mac, wasDirect: false });
+    return false;
   }
 
   /** A host answered for an address; `node` is undefined if it is no known node. */
@@ -141,8 +173,9 @@ export class HolderProbes {
   }
 }
 
-function pauseAfter({ tries, isRare }: Probed): number {
-  if (tries === 0) return pauseMs.answered;
+function pauseAfter({ tries, isRare, host, wasDirect }: Probed): number {
+  if (tries === 0) return host === undefined ? pauseMs.answered : pauseMs.answeredAlone;
+  if (host !== undefined && !wasDirect) return pauseMs.first;
   if (isRare) return pauseMs.rare;
   return tries < quickProbes ? pauseMs.first : pauseMs.later;
 }

@@ -51,8 +51,16 @@ export class LinkProbes {
     return this.#noInboundTraffic;
   }
 
+  /** The links that peers are told of: without those that have no inbound traffic, and with a mark on the quiet ones. */
+  reported(all: readonly PeerLink[]): readonly PeerLink[] {
+    const quiet = this.#quietLinks;
+    if (this.#noInboundTraffic.size + quiet.length === 0) return all;
+    const usable = all.filter(({ name }) => !this.#noInboundTraffic.has(name));
+    return usable.map((link) => (quiet.includes(link.name) ? { ...link, quiet: true } : link));
+  }
+
   /** The links on which no peer is heard at the moment, and none answers. */
-  get quietLinks(): readonly string[] {
+  get #quietLinks(): readonly string[] {
     return [...this.#quiet].filter(([, { probes, wasAnswered }]) => !wasAnswered || probes > 1).map(([name]) => name);
   }
 

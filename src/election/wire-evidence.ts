@@ -4,15 +4,16 @@
  * that node is not heard. A hardware address of no known node may be that of a node that was never heard.
  *
  * A switch with ARP suppression (RFC 7432 section 10) answers in the name of a host that is dead. So a node that hears
- * most nodes believes in the life of a silent one for a limited time only. A node that hears few does not: it may be
- * the one that is cut off.
+ * most nodes believes in the life of a silent one for a limited time only. A node that hears few may be the one that is
+ * cut off: after that time it probes the silent node alone. A switch passes such a probe on to the node itself, as it
+ * passes on the probes by which neighbors find out whether the node is still there (RFC 4861 section 7.3.3).
  */
 import type { PeerStates } from '../liveness/failure-detector.ts';
 import type { Claim } from '../liveness/messages.ts';
 import type { Peers } from '../liveness/peers.ts';
 import type { Candidate, HolderView, Vip } from './view.ts';
 
-/** For this long a node that no peer hears counts as alive because it answers. */
+/** For this long a node that no peer hears counts as alive because it answers, whichever probe it answers. */
 const vouchMs = 30_000;
 /** A record is believed for the same time at first, and for this time at most. */
 const mostRecordMs = 600_000;
@@ -24,6 +25,9 @@ const yieldMs = 500;
 const lateYieldMs = 2_500;
 /** Answers that are this far apart do not belong together. */
 const gapMs = 2_000;
+
+/** How much an answer proves. `IfDirect`: only that of a host that was probed alone is a sign of life. */
+type Weight = 'Nothing' | 'IfDirect' | 'Life';
 
 /** What was heard on the wire, and from which nodes. */
 export class WireEvidence {
@@ -91,25 +95,33 @@ export class WireEvidence {
   }
 
   /** Is an answer for a VIP a sign that a silent node holds it? `node` is undefined if the host is no known node. */
-  counts({ eligible }: Vip, node: string | undefined, now: number): boolean {
-    if (node !== undefined) return this.#mayBeAlive(node, now);
+  weightOf({ eligible }: Vip, node: string | undefined, now: number): Weight {
+    if (node !== undefined) return this.#weightOf(node, now);
     const isStranger = (one: string) => this.#peers.links.of(one) === undefined && !this.#recorded.has(one);
-    return [...eligible].some((one) => isStranger(one) && this.#mayBeAlive(one, now));
+    const weights = new Set([...eligible].filter(isStranger).map((one) => this.#weightOf(one, now)));
+    if (weights.has('Life')) return 'Life';
+    return weights.has('IfDirect') ? 'IfDirect' : 'Nothing';
   }
 
   /** Another node that is not heard answers for a VIP that this node claims. Must this node give it up? */
   mustYield(own: Claim, { vip, node }: { readonly vip: Vip; readonly node: string }, now: number): boolean {
     if (this.#view === undefined || !this.#view.minority) return false;
     const { self, isolated, ranking } = this.#view;
-    const before = this.#contested.get(own.uid);
-    const since = before && now - before.at < gapMs ? before.since : now;
-    this.#contested.set(own.uid, { since, at: now });
+    const since = this.noteContest(own.uid, now);
     const isFirst = ranking.score(vip.address, self) > ranking.score(vip.address, node);
     const waitMs = own.isolated ? 0 : isolated || !isFirst ? yieldMs : lateYieldMs;
     if (now - since < waitMs) return false;
     this.#contested.delete(own.uid);
     this.#yielded.set(own.uid, { node, term: own.term });
     return true;
+  }
+
+  /** Another node answers for a VIP that this node claims. Returns since when it does. */
+  noteContest(uid: string, now: number): number {
+    const before = this.#contested.get(uid);
+    const since = before && now - before.at < gapMs ? before.since : now;
+    this.#contested.set(uid, { since, at: now });
+    return since;
   }
 
   /** The node to which this node gave a VIP up, while nothing better is known about its holder. */
@@ -137,11 +149,12 @@ export class WireEvidence {
   }
 
   /** A live node says itself what it holds. */
-  #mayBeAlive(node: string, now: number): boolean {
+  #weightOf(node: string, now: number): Weight {
     const candidate = this.#view?.nodes.get(node);
-    if (candidate === undefined || candidate.liveness === 'Self') return false;
-    if (!isGone(candidate)) return this.#review?.of.get(node)?.isSuspect === true;
-    return this.#view?.minority === true || now - (this.#goneSince.get(node) ?? now) < vouchMs;
+    if (candidate === undefined || candidate.liveness === 'Self') return 'Nothing';
+    if (!isGone(candidate)) return this.#review?.of.get(node)?.isSuspect === true ? 'Life' : 'Nothing';
+    if (now - (this.#goneSince.get(node) ?? now) < vouchMs) return 'Life';
+    return this.#view?.minority === true ? 'IfDirect' : 'Nothing';
   }
 }
 

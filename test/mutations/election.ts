@@ -118,7 +118,7 @@ export const election: readonly Mutation[] = [
   {
     id: 'any-host-keeps-a-dead-node-alive',
     file: 'election/holder-elector.ts',
-    old: 'if (!this.#evidence.counts(vip, node, now)) return;',
+    old: "if (weight === 'Nothing') return;",
     new: '',
     consequence: 'A proxy, or a host with the same address, keeps the addresses of a dead node out of use.',
     tests: ['sim/wire.test.ts'],
@@ -126,8 +126,8 @@ export const election: readonly Mutation[] = [
   {
     id: 'dead-node-answers-without-end',
     file: 'election/wire-evidence.ts',
-    old: 'return this.#view?.minority === true || now - (this.#goneSince.get(node) ?? now) < vouchMs;',
-    new: 'return true;',
+    old: "if (now - (this.#goneSince.get(node) ?? now) < vouchMs) return 'Life';",
+    new: "if (this.#goneSince.has(node)) return 'Life';",
     consequence: 'A switch that answers ARP for a dead node keeps its addresses out of use.',
     tests: ['sim/wire.test.ts'],
   },

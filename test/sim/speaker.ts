@@ -300,26 +300,32 @@ export class SimSpeaker {
   };
 
   /** Probes an address: a VIP, or a node's own address. Returns whether a probe was sent: only a link that has carrier sends. */
-  #probe = ({ address, links }: WireProbe): boolean => {
+  #probe = ({ address, links, to }: WireProbe): boolean => {
     const vip = [...this.#vips.keys()].find((one) => one.address === address);
     const on = links.filter((link) => this.#around.fabric.hasCarrier(this.name, link));
     for (const link of on) {
       if (vip === undefined) this.#probeNode(link, address);
-      else if (vip.link === link) this.#probeVip(vip);
+      else if (vip.link === link) this.#probeVip(vip, to);
     }
     return on.length > 0;
   };
 
-  /** Sends a broadcast request. Every host that answers for the VIP at its arrival sends a reply. */
-  #probeVip({ uid, address, link }: ApiVip): void {
+  /**
+   * Sends a request to all hosts, or to one. Every host that gets it, and answers for the VIP at its arrival, sends a reply. A switch that
+   * answers in the name of a node forwards a request to that node alone.
+   */
+  #probeVip({ uid, address, link }: ApiVip, to?: string): void {
     const { schedule, fabric, speakers, strangers } = this.#around;
     schedule.in(fabric.latencyMs(), () => {
       const stranger = strangers.get(uid);
-      if (stranger !== undefined && fabric.carries(this.name, 'stranger', link) && !fabric.isLost()) {
+      const isSwitch = [...speakers.values()].some((other) => other.macOn(link) === stranger);
+      const isAsked = to === undefined || (to === stranger && !isSwitch);
+      if (stranger !== undefined && isAsked && fabric.carries(this.name, 'stranger', link) && !fabric.isLost()) {
         schedule.in(fabric.latencyMs(), () => this.heardOnWire({ address, mac: stranger, link }));
       }
       for (const other of speakers.values()) {
         if (other === this || !fabric.carries(this.name, other.name, link) || fabric.isLost()) continue;
+        if (to !== undefined && other.macOn(link) !== to) continue;
         const mac = other.answerFor(uid);
         if (mac === undefined || !fabric.carries(other.name, this.name, link) || fabric.isLost()) continue;
         schedule.in(fabric.latencyMs(), () => this.heardOnWire({ address, mac, link }));

@@ -209,6 +209,36 @@ test('a switch that answers in the name of a dead node delays the takeover for a
   });
 });
 
+test('with two nodes, too, such a switch delays the takeover for a limited time, and the VIPs do not move back', () => {
+  forSeeds(3, { nodes: 2, vips: 8 }, (cluster) => {
+    cluster.boot();
+    const dead = anyHolder(cluster);
+    for (const uid of cluster.heldBy(dead)) cluster.strangers.set(uid, cluster.speaker(dead).macOn('eth0'));
+    const at = cluster.now;
+    cluster.speaker(dead).powerOff();
+    cluster.run(40_000);
+    atMost('silence', cluster.meter.longestSilence(at), 35_000);
+    const since = cluster.now;
+    cluster.run(60_000);
+    assert.equal(cluster.meter.moves(since), 0, 'moves');
+    assert.deepEqual(cluster.unreached(), []);
+  });
+});
+
+test('with two nodes, a holder that is alive answers probes to its own hardware address, and keeps its VIPs', () => {
+  forSeeds(3, { nodes: 2, vips: 8 }, (cluster) => {
+    cluster.boot();
+    for (const name of cluster.names)
+      for (const uid of cluster.heldBy(name)) cluster.strangers.set(uid, cluster.speaker(name).macOn('eth0'));
+    assertCalm(cluster, () => {
+      cluster.fabric.blocked.add(anyHolder(cluster));
+      cluster.run(120_000);
+      cluster.heal();
+      cluster.run(3_000);
+    });
+  });
+});
+
 test('a node that lives and answers for VIPs of others, as a proxy does, delays no takeover', () => {
   forSeeds(4, { nodes: 3, vips: 6 }, (cluster) => {
     cluster.boot();

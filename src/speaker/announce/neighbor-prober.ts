@@ -40,11 +40,11 @@ export class NeighborProber {
     return address && this.#links.find(isNear);
   };
 
-  /** Sends each probe to all hosts on its links. Returns the probes that could not be sent on any link. */
+  /** Sends each probe on its links, to all hosts or to one. Returns the probes that could not be sent on any link. */
   probe = (probes: readonly WireProbe[]): readonly WireProbe[] =>
-    probes.filter(({ address, links }) => {
+    probes.filter(({ address, links, to }) => {
       const on = this.#links.filter(({ name }) => links.includes(name));
-      return on.map((link) => this.probeOn(link, address)).every((isSent) => !isSent);
+      return on.map((link) => this.probeOn(link, address, to)).every((isSent) => !isSent);
     });
 
   /**

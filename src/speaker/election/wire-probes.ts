@@ -1,6 +1,7 @@
 /** Sends the probes that the election needs, and tells it which of them could not be sent. */
 import type { Ip } from '../../addr/ip.ts';
 import type { HolderElector } from '../../election/holder-elector.ts';
+import type { DueProbe } from '../../election/holder-probes.ts';
 import type { Probe } from '../../election/link-probes.ts';
 import type { Vip } from '../../election/view.ts';
 
@@ -9,11 +10,13 @@ export interface WireProbe {
   readonly address: Ip;
   /** The names of the links on which the address is expected. */
   readonly links: readonly string[];
+  /** The hardware address of the only host that gets it; undefined: all hosts get it. */
+  readonly to?: string;
 }
 
 /** The probes of a tick. */
 interface DueProbes {
-  readonly holderProbes: readonly Vip[];
+  readonly holderProbes: readonly DueProbe[];
   readonly linkProbes: readonly Probe[];
 }
 
@@ -24,8 +27,11 @@ export function sendProbes(
   { node, probe }: { readonly node: string; readonly probe: (probes: readonly WireProbe[]) => readonly WireProbe[] },
 ): void {
   if (holderProbes.length + linkProbes.length === 0) return;
-  const vips = new Map<WireProbe, Vip>(
-    holderProbes.map((vip) => [{ address: vip.address, links: vip.linksOf(node) ?? [] }, vip]),
+  const vips = new Map(
+    holderProbes.map(({ vip, to }): [WireProbe, Vip] => [
+      { address: vip.address, links: vip.linksOf(node) ?? [], ...(to !== undefined && { to }) },
+      vip,
+    ]),
   );
   const links = new Map<WireProbe, string>(linkProbes.map(({ address, link }) => [{ address, links: [link] }, link]));
   const unsent = probe([...vips.keys(), ...links.keys()]);

@@ -51,9 +51,9 @@ test('a probe that could not be sent proves nothing, and is tried again', () => 
   const proof = { probes: 3, forMs: 150 };
   let tried = 0;
   for (let now = 0; now < 2_000; now += 50) {
-    for (const { uid } of asks.due(wanted, now)) {
+    for (const { vip } of asks.due(wanted, now)) {
       tried++;
-      asks.unsent(uid);
+      asks.unsent(vip.uid);
     }
   }
   assert.ok(tried > 5, `${tried} tries`);
@@ -62,4 +62,35 @@ test('a probe that could not be sent proves nothing, and is tried again', () => 
   for (const now of [2_000, 2_200, 2_400]) asks.due(wanted, now);
   assert.ok(!asks.isUnanswered('u', { now: 2_100, ...proof }), 'the time begins with the first probe that was sent');
   assert.ok(asks.isUnanswered('u', { now: 2_400, ...proof }));
+});
+
+test('a host is probed alone after its first answer, and only answers to such probes prove that it is there', () => {
+  const asks = new HolderProbes();
+  const [mac, other] = ['02:00:00:00:00:01', '02:00:00:00:00:02'];
+  const sentTo = (now: number) => asks.due(wanted, now).map(({ to }) => to ?? 'all');
+  assert.deepEqual(sentTo(0), ['all']);
+  assert.equal(asks.isDirectAnswer('u', mac, 1), false);
+  assert.deepEqual(sentTo(50), [mac]);
+  assert.equal(asks.isDirectAnswer('u', other, 51), false, 'it may have a new address');
+  assert.deepEqual(sentTo(100), [other]);
+  assert.equal(asks.isDirectAnswer('u', other, 101), true);
+});
+
+test('of three probes for a host that does not answer one goes to all, whose answers prove nothing', () => {
+  const asks = new HolderProbes();
+  const mac = '02:00:00:00:00:01';
+  asks.due(wanted, 0);
+  asks.isDirectAnswer('u', mac, 1);
+  const all: number[] = [];
+  let sent = 0;
+  for (let now = 50; now <= 2_000; now += 50) {
+    for (const { to } of asks.due(wanted, now)) {
+      sent++;
+      if (to !== undefined) continue;
+      all.push(now);
+      assert.equal(asks.isDirectAnswer('u', mac, now + 1), false, 'a switch answers');
+    }
+  }
+  assert.equal(all.length, Math.floor(sent / 3));
+  assert.ok(asks.isSilent('n', { now: 2_000, probes: 3, forMs: 100 }));
 });
