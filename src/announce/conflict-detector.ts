@@ -5,6 +5,7 @@
  * never probed first, since clients depend on it. Pure: the time is an argument, in milliseconds on a monotonic clock.
  */
 import type { Ip } from '../addr/ip.ts';
+import { type ForeignHost, foreignHostAfter } from './foreign-host.ts';
 import type { HostKind } from './proxies.ts';
 
 /** A VIP that this node holds. */
@@ -64,7 +65,9 @@ interface Watched {
   pauseMs: number;
   /** Probes since the last answer. */
   unanswered: number;
-  foreign: { readonly mac: string; readonly node: string | undefined; readonly since: number; at: number } | undefined;
+  foreign: ForeignHost | undefined;
+  /** When a host that is no node last claimed it, while it was announced. */
+  claimedAt: number;
   defendedAt: number;
   /** When another node of the cluster claimed the VIP, if it was not corrected since. */
   strayAt: number | undefined;
@@ -152,9 +155,11 @@ export class Conflicts {
     // Several answers to one probe count once.
     if (watched.unanswered > 0) watched.pauseMs = Math.min(2 * watched.pauseMs, retryMs.longest);
     watched.unanswered = 0;
-    if (state.kind !== 'Probing' && state.mac === mac) return false;
-    if (state.kind === 'Probing' && node !== undefined && now - watched.since < settlingMs) return false;
-    this.#set(watched, node === undefined ? { kind: 'Taken', mac } : { kind: 'OtherProgram', mac, node });
+    const foreign = foreignHostAfter(watched.foreign, claim, now);
+    watched.foreign = foreign;
+    if (state.kind !== 'Probing' && state.mac === foreign.mac) return false;
+    if (state.kind === 'Probing' && foreign.node !== undefined && now - watched.since < settlingMs) return false;
+    this.#set(watched, takenBy(foreign));
     if (state.kind === 'Probing') watched.pauseMs = retryMs.first;
     return true;
   }
@@ -203,19 +208,21 @@ export class Conflicts {
     return { probes, defend, hasChanged, nextAt: Number.isFinite(nextAt) ? soonest : undefined };
   }
 
-  #heardWhileAnnounced(watched: Watched, { mac, node }: Claim, now: number): boolean {
+  #heardWhileAnnounced(watched: Watched, claim: Claim, now: number): boolean {
+    const { node } = claim;
     const { state } = watched;
-    const before = watched.foreign?.mac === mac ? watched.foreign : undefined;
-    watched.foreign = { mac, node, since: before?.since ?? now, at: now };
-    if (node !== undefined && now - watched.foreign.since < takeoverMs) {
+    const foreign = foreignHostAfter(watched.foreign, claim, now);
+    watched.foreign = foreign;
+    if (node === undefined) watched.claimedAt = now;
+    if (node !== undefined && (node !== foreign.node || now - foreign.since < takeoverMs)) {
       if (watched.strayAt !== undefined) return false;
       watched.strayAt = Math.max(now, watched.defendedAt + takeoverMs);
       return true;
     }
     // A claim that is already known is answered when the pause is over, not because it was heard again.
-    if (state.kind === 'Contested' && state.mac === mac)
+    if (state.kind === 'Contested' && state.mac === foreign.mac)
       return node === undefined && now - watched.defendedAt >= defendMs;
-    this.#set(watched, { kind: 'Contested', mac, node });
+    this.#set(watched, { kind: 'Contested', mac: foreign.mac, node: foreign.node });
     return true;
   }
 
@@ -224,7 +231,8 @@ export class Conflicts {
     const never = Number.NEGATIVE_INFINITY;
     const watched: Watched = {
       ...{ vip, state, since: now, probedAt: never, pauseMs: firstProbes.pauseMs, unanswered: 0 },
-      ...{ foreign: undefined, defendedAt: never, strayAt: undefined, proxy: undefined, pending: undefined },
+      ...{ foreign: undefined, claimedAt: never, defendedAt: never, strayAt: undefined },
+      ...{ proxy: undefined, pending: undefined },
     };
     this.#watched.set(vip.uid, watched);
     this.#byAddress.set(vip.address, watched);
@@ -236,15 +244,16 @@ export class Conflicts {
     const { state, unanswered, probedAt } = watched;
     if (state.kind === 'Clear' || unanswered < firstProbes.count) return;
     if (now - probedAt < firstProbes.pauseMs) return;
+    watched.foreign = undefined;
     this.#set(watched, watched.proxy === undefined ? clear : { kind: 'Clear', proxy: watched.proxy });
   }
 
   #defend(watched: Watched, defend: HeldVip[], now: number): void {
-    const { foreign } = watched;
+    const { foreign, claimedAt } = watched;
     if (foreign === undefined || now - foreign.at >= contestedMs) {
       watched.foreign = undefined;
       this.#set(watched, clear);
-    } else if (foreign.node === undefined && foreign.at > watched.defendedAt && now - watched.defendedAt >= defendMs) {
+    } else if (claimedAt > watched.defendedAt && now - watched.defendedAt >= defendMs) {
       // Two programs of one cluster would answer each other without end: an administrator must resolve that.
       watched.defendedAt = now;
       defend.push(watched.vip);
@@ -256,6 +265,10 @@ export class Conflicts {
     watched.strayAt = undefined;
     this.#hasChanged = true;
   }
+}
+
+function takenBy({ mac, node }: ForeignHost): ConflictState {
+  return node === undefined ? { kind: 'Taken', mac } : { kind: 'OtherProgram', mac, node };
 }
 
 function isDue(watched: Watched, now: number): boolean {
@@ -276,9 +289,9 @@ function probe(watched: Watched, probes: HeldVip[], now: number): void {
 }
 
 function nextOf(watched: Watched): number {
-  const { state, probedAt, foreign, defendedAt, since, strayAt } = watched;
-  if (state.kind === 'Clear') return strayAt === undefined ? Number.POSITIVE_INFINITY : strayAt + strayMs;
+  const { state, probedAt, foreign, claimedAt, defendedAt, since, strayAt = Number.POSITIVE_INFINITY } = watched;
+  if (state.kind === 'Clear') return strayAt + strayMs;
   if (state.kind !== 'Contested') return Math.max(since, probedAt + pauseOf(watched));
-  const mayDefend = foreign !== undefined && foreign.node === undefined && foreign.at > defendedAt;
-  return Math.min((foreign?.at ?? 0) + contestedMs, mayDefend ? defendedAt + defendMs : Number.POSITIVE_INFINITY);
+  const defendAt = claimedAt > defendedAt ? defendedAt + defendMs : Number.POSITIVE_INFINITY;
+  return Math.min((foreign?.at ?? 0) + contestedMs, strayAt + strayMs, defendAt);
 }

@@ -12,6 +12,9 @@ interface ConflictWatchOptions {
   readonly nodeOf: (mac: string) => string | undefined;
 }
 
+/** Claims that are heard within this time are decided together: a host may send hundreds of frames a second. */
+const togetherMs = 100;
+
 /** Watches the VIPs that this node holds. */
 export class ConflictWatch {
   /** These VIPs must be probed. */
@@ -26,6 +29,8 @@ export class ConflictWatch {
   readonly #conflicts = new Conflicts();
   readonly #proxies = new Proxies();
   #timer: NodeJS.Timeout | undefined;
+  #dueAt = Number.POSITIVE_INFINITY;
+  #steppedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ConflictWatchOptions) {
     this.#options = options;
@@ -52,20 +57,21 @@ export class ConflictWatch {
     const { address, mac, link } = claim;
     const now = performance.now();
     if (this.#proxies.isImpossible(address)) {
-      if (this.#proxies.heard(claim, address, now)) this.#step(true);
+      if (this.#proxies.heard(claim, address, now)) this.#stepSoon(now);
       return;
     }
     // Most frames on a link are about other addresses, and to find the node by its hardware address takes time.
     if (!this.#conflicts.isWatched(address, link)) return;
     const kind = this.#proxies.kindOf(claim, address, now);
     const isDue = this.#conflicts.heard({ ...claim, kind, node: this.#options.nodeOf(mac) }, now);
-    if (isDue || kind === 'Unknown') this.#step(true);
+    if (isDue || kind === 'Unknown') this.#stepSoon(now);
   };
 
   /** Whether the host that claims an address is a proxy. If that is not known, it is asked. */
   kindOf = (claim: HeardClaim): HostKind => {
-    const kind = this.#proxies.kindOf(claim, claim.address, performance.now());
-    if (kind === 'Unknown') this.#step(true);
+    const now = performance.now();
+    const kind = this.#proxies.kindOf(claim, claim.address, now);
+    if (kind === 'Unknown') this.#stepSoon(now);
     return kind;
   };
 
@@ -74,9 +80,22 @@ export class ConflictWatch {
     clearTimeout(this.#timer);
   }
 
-  #step = (emits: boolean): void => {
+  /** At once after the first claim, and then with those that follow. */
+  #stepSoon(now: number): void {
+    const at = this.#steppedAt + togetherMs;
+    if (now >= at) this.#step(true);
+    else if (at < this.#dueAt) this.#stepAt(at, now);
+  }
+
+  #stepAt(at: number, now: number): void {
     clearTimeout(this.#timer);
+    this.#dueAt = at;
+    if (Number.isFinite(at)) this.#timer = setTimeout(() => this.#step(true), Math.max(1, at - now));
+  }
+
+  #step = (emits: boolean): void => {
     const now = performance.now();
+    this.#steppedAt = now;
     const proxies = this.#proxies.turn(now);
     this.#conflicts.settle((claim) => this.#proxies.kindOf(claim, claim.address, now), now);
     const { probes, defend, hasChanged, nextAt: dueAt } = this.#conflicts.turn(now);
@@ -87,7 +106,7 @@ export class ConflictWatch {
       this.#options.log.warn({ vip, ...this.stateOf(uid) }, 'another host claims a VIP: announcing it again');
     }
     if (defend.length > 0) this.defending.emit(defend);
-    if (Number.isFinite(nextAt)) this.#timer = setTimeout(() => this.#step(true), Math.max(1, nextAt - now));
+    this.#stepAt(nextAt, now);
     if (hasChanged && emits) this.changed.emit();
   };
 }

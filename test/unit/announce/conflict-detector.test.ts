@@ -115,6 +115,52 @@ test('a short claim of another node is corrected once; a longer one is another p
   assert.deepEqual(wire.defended, [300]);
 });
 
+test('a host stays the reported one for ten seconds, although another one claims the VIP too', () => {
+  const wire = wireWith(known);
+  const other = { ...stranger, mac: '02:00:00:00:00:98' };
+  wire.conflicts.heard(stranger, 0);
+  for (let second = 0; second < 10; second++) {
+    assert.deepEqual(wire.run(1_000), { kind: 'Contested', mac: stranger.mac, node: undefined });
+    wire.conflicts.heard(other, wire.now);
+  }
+  wire.run(3_000);
+  wire.conflicts.heard(other, wire.now);
+  assert.deepEqual(wire.run(0), { kind: 'Contested', mac: other.mac, node: undefined });
+  assert.deepEqual(wire.defended, [0, 10_000], 'the claims of both are answered');
+});
+
+test('a host that is no node is reported before a node that claims the VIP for a moment', () => {
+  const wire = wireWith(known);
+  wire.conflicts.heard(peer, 0);
+  wire.conflicts.heard(stranger, 10);
+  assert.deepEqual(wire.run(20), { kind: 'Contested', mac: stranger.mac, node: undefined });
+  wire.run(5_000);
+  wire.conflicts.heard(peer, wire.now);
+  wire.run(1_000);
+  assert.deepEqual(wire.run(0), { kind: 'Contested', mac: stranger.mac, node: undefined });
+  assert.equal(wire.defended.at(-1), 5_320, 'the node is corrected');
+});
+
+test('a node with two hardware addresses that goes on claiming a VIP is another program, reported by one of them', () => {
+  const wire = wireWith(known);
+  const second = { ...peer, mac: '02:00:00:00:01:02' };
+  for (let i = 0; i < 30; i++) {
+    wire.conflicts.heard(i % 2 === 0 ? peer : second, wire.now);
+    wire.run(100);
+  }
+  assert.deepEqual(wire.run(0), { kind: 'Contested', mac: peer.mac, node: 'n2' });
+});
+
+test('a node that claims a VIP for a moment is corrected each time, however long ago it did so before', () => {
+  const wire = wireWith(known);
+  for (const at of [0, 60_000, 120_000]) {
+    wire.run(at - wire.now);
+    wire.conflicts.heard(peer, wire.now);
+    assert.equal(wire.run(1_000).kind, 'Clear');
+  }
+  assert.deepEqual(wire.defended, [300, 60_300, 120_300]);
+});
+
 test('a claim on a link on which the VIP is not held is no claim, before its announcement and during it', () => {
   for (const vip of [first, known]) {
     const wire = wireWith(vip, { ...stranger, link: 'cali1' });

@@ -138,6 +138,8 @@ export class NodeInABox {
   links: readonly Link[];
   /** The links accept frames. */
   canSend = true;
+  /** How often the placements of all VIPs were decided. */
+  passes = 0;
   /** Nodes by hardware addresses that are on record. */
   readonly macsOfNodes = new Map<string, string>();
   readonly #transport: PeerTransport;
@@ -192,6 +194,7 @@ export class NodeInABox {
     const hearing = new Hearing();
     wireAnnouncing({ ...announcing, hearing, transport, reconciler, reporter, takeovers: new Takeovers() });
     runner.linksChanged.to(desired.observe);
+    reconciler.placed.to(() => this.passes++);
     this.runner = runner;
     this.desired = desired;
     this.#transport = transport;

@@ -47,6 +47,41 @@ test('an address that was announced before is announced at once, and a host that
   assert.deepEqual(one.box.status()?.conflict, { kind: 'Contested', mac: stranger });
 });
 
+for (const [desc, facts] of [
+  ['announced before', announcedBy(self)],
+  ['never announced', {}],
+] as const) {
+  test(`hosts that claim an address in turn are reported as one, and cost no decision for each frame: ${desc}`, (t) => {
+    const { time, box } = boxOf(t, { ...shown(vip, facts), ...alone });
+    const hosts = ['02:99:00:00:00:01', '02:99:00:00:00:02'];
+    const claim = () => hosts.forEach((mac) => void box.hear(vip, mac, 'eth0'));
+    time.run(1_000, claim);
+    const { conflict } = box.status() ?? {};
+    const passes = box.passes;
+    time.run(30_000, () => {
+      claim();
+      assert.deepEqual(box.status()?.conflict, conflict);
+    });
+    assert.ok(conflict !== undefined);
+    assert.ok(box.passes - passes <= 30, `${box.passes - passes} decisions about all VIPs in 30 s`);
+  });
+}
+
+test('claims to many addresses at once are decided together', (t) => {
+  const addresses = Array.from({ length: 200 }, (_, i) => `192.0.2.${i + 2}` as Ip);
+  const all = addresses.map((address) => shown(address, announcedBy(self)));
+  const objects = { entries: all.flatMap(({ entries }) => entries), services: all.flatMap(({ services }) => services) };
+  const { time, box } = boxOf(t, { ...objects, ...alone });
+  // The host is known already.
+  box.hear(addresses[0] ?? '', stranger, 'eth0');
+  time.run(1_000);
+  const passes = box.passes;
+  let next = 1;
+  time.run(500, () => box.hear(addresses[next++] ?? '', stranger, 'eth0'));
+  assert.deepEqual(box.status(addresses[90])?.conflict, { kind: 'Contested', mac: stranger });
+  assert.ok(box.passes - passes <= 10, `${box.passes - passes} decisions about all VIPs in half a second`);
+});
+
 test("a frame on a link other than the VIP's own is no claim to the VIP", (t) => {
   const pod = link('cali1', { mac: 'ee:ee:ee:ee:ee:ee', addresses: [{ address: 'fe80::1' as Ip, prefix: 64 }] });
   const one = boxOf(t, { ...shown(vip), ...alone }, [eth0, pod]);
