@@ -5,14 +5,30 @@ import type { HeardClaim } from './responder-messages.ts';
 const most = { ofOne: 5, inAll: 500 } as const;
 const windowMs = 1_000;
 
-/** The budget of one socket. A host that repeats one claim uses up its own part only. */
+/** A claim, and whether its frame was sent to this host alone, as the answer to a probe is. */
+type Heard = Pick<HeardClaim, 'address' | 'mac'> & { readonly isAnswer: boolean };
+
+/**
+ * The budget of one socket. A host that repeats one claim uses up its own part only. Answers have a budget of their own:
+ * a takeover depends on them, and the nodes that take over send hundreds of gratuitous frames a second.
+ */
 export class ClaimBudget {
+  readonly #answers = new Part();
+  readonly #others = new Part();
+
+  /** Whether a claim may be reported now. The time is in milliseconds on a monotonic clock. */
+  allows({ isAnswer, ...claim }: Heard, now: number): boolean {
+    return (isAnswer ? this.#answers : this.#others).allows(claim, now);
+  }
+}
+
+/** The part of a budget that one kind of claims has. */
+class Part {
   readonly #claims = new Map<string, number>();
   #since = Number.NEGATIVE_INFINITY;
   #total = 0;
 
-  /** Whether a claim may be reported now. The time is in milliseconds on a monotonic clock. */
-  allows({ address, mac }: Pick<HeardClaim, 'address' | 'mac'>, now: number): boolean {
+  allows({ address, mac }: Omit<Heard, 'isAnswer'>, now: number): boolean {
     if (now - this.#since >= windowMs) {
       this.#since = now;
       this.#total = 0;

@@ -7,7 +7,7 @@ import { type ArpLink, respondToArp } from '../../neighbor/arp-responder.ts';
 import type { Exchange, FrameOutcome } from '../../neighbor/frame-outcomes.ts';
 import { type NdpLink, respondToNdp } from '../../neighbor/ndp-responder.ts';
 import { arpFrameLength, senderIpOf, senderMacOf } from '../../wire/arp.ts';
-import { macLength } from '../../wire/ethernet.ts';
+import { ethernetOffset, isMacAt, macLength } from '../../wire/ethernet.ts';
 import { claimedIpOf, claimedMacOf, ndpFrameLength } from '../../wire/ndp.ts';
 import { errnoName } from '../libc.ts';
 import { openReceiveSocket, readQueueDrops } from '../packet-socket.ts';
@@ -21,6 +21,8 @@ import type { HeardClaim, LinkFailure, LinkTable } from './responder-messages.ts
 interface OpenSocket {
   readonly name: string;
   readonly index: number;
+  /** The six bytes of the link's hardware address. */
+  readonly mac: Uint8Array;
   readonly fd: number;
   /** What it may report of other hosts. */
   readonly budget: ClaimBudget;
@@ -116,9 +118,10 @@ function claimReporter(
   onHeard: (claim: HeardClaim) => void,
   claimOf: (frame: Uint8Array) => Omit<HeardClaim, 'link'>,
 ): (socket: OpenSocket, frame: Uint8Array) => void {
-  return ({ name, budget }, frame) => {
+  return ({ name, mac, budget }, frame) => {
     const claim = claimOf(frame);
-    if (budget.allows(claim, monotonicMs())) onHeard({ ...claim, link: name });
+    const isAnswer = isMacAt(frame, ethernetOffset.destination, mac);
+    if (budget.allows({ ...claim, isAnswer }, monotonicMs())) onHeard({ ...claim, link: name });
   };
 }
 
