@@ -17,11 +17,13 @@ export interface DueFrame {
 interface Waiting {
   readonly vip: Ip;
   readonly dueMs: number;
+  /** Its burst starts again: new VIPs go first. */
+  readonly isRepeat?: boolean;
 }
 
 /** The frames that one link has yet to send. Immutable: every function below returns the next state. */
 export interface BurstState {
-  /** One queue per step, in order of `dueMs`; the last is the refresh. */
+  /** One queue per step, in order of `dueMs`, with the repeated bursts at the end of the first one; the last is the refresh. */
   readonly queues: readonly (readonly Waiting[])[];
   /** Frames that may go out now (token bucket), as of `refilledMs`. */
   readonly tokens: number;
@@ -69,10 +71,9 @@ export function planBursts(state: BurstState, vips: readonly Ip[], nowMs: number
   const wanted = new Set(vips);
   const known = new Set(state.queues.flat().map(({ vip }) => vip));
   const gained = [...wanted].filter((vip) => !known.has(vip)).map((vip) => ({ vip, dueMs: nowMs }));
-  return {
-    ...state,
-    queues: keepBursts(state, wanted).queues.map((queue, step) => (step === 0 ? [...queue, ...gained] : queue)),
-  };
+  const [first = [], ...later] = keepBursts(state, wanted).queues;
+  const { new: begun = [], again = [] } = Object.groupBy(first, ({ isRepeat }) => (isRepeat ? 'again' : 'new'));
+  return { ...state, queues: [[...begun, ...gained, ...again], ...later] };
 }
 
 /** The state in which only these VIPs send frames. */
@@ -80,12 +81,20 @@ export function keepBursts(state: BurstState, vips: ReadonlySet<Ip>): BurstState
   return { ...state, queues: state.queues.map((queue) => queue.filter(({ vip }) => vips.has(vip))) };
 }
 
-/** The state in which these VIPs start their burst again: neighbors may have heard another node last. */
+/**
+ * The state in which these VIPs start their burst again: neighbors may have heard another node last. Another host can
+ * cause that for all VIPs at once, so a VIP that is gained meanwhile goes before them.
+ */
 export function repeatBursts(state: BurstState, vips: readonly Ip[], nowMs: number): BurstState {
+  const [first = [], ...later] = state.queues;
   const repeated = new Set(vips);
-  const all = [...new Set(state.queues.flat().map(({ vip }) => vip))];
-  const queues = state.queues.map((queue) => queue.filter(({ vip }) => !repeated.has(vip)));
-  return planBursts({ ...state, queues }, all, nowMs);
+  for (const { vip } of first) repeated.delete(vip);
+  const known = new Set(later.flat().map(({ vip }) => vip));
+  const again = [...repeated].filter((vip) => known.has(vip)).map((vip) => ({ vip, dueMs: nowMs, isRepeat: true }));
+  return {
+    ...state,
+    queues: [[...first, ...again], ...later.map((queue) => queue.filter(({ vip }) => !repeated.has(vip)))],
+  };
 }
 
 /**

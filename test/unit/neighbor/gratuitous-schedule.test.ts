@@ -9,6 +9,7 @@ import {
   idleBursts,
   nextDueMs,
   planBursts,
+  repeatBursts,
 } from '../../../src/neighbor/gratuitous-schedule.ts';
 import { fc } from '../../property.ts';
 
@@ -132,4 +133,23 @@ test('nextDueMs returns the time until the next frame is due', () => {
   assert.equal(nextDueMs(dueFrames(planned, 0).state, 30), 70);
   const crowded = dueFrames(planBursts(idleBursts, vipsOf(100), 0), 0).state;
   assert.equal(nextDueMs(crowded, 0), 3);
+});
+
+test('a new VIP does not wait for VIPs that are announced again', () => {
+  const held = vipsOf(2_000);
+  const gained = '10.9.9.9' as Ip;
+  const settled = run(planBursts(idleBursts, held, 0), { fromMs: 0, untilMs: 60_000 }).state;
+  const flooded = planBursts(repeatBursts(settled, held, 60_000), [...held, gained], 60_010);
+  const { sent } = run(flooded, { fromMs: 60_010, untilMs: 60_200 });
+  assert.equal(sent[0]?.vip, gained);
+  assert.ok(
+    sent.some(({ vip: of }) => of !== gained),
+    'the others follow',
+  );
+});
+
+test('a VIP that waits for its first frame keeps its place when it must be announced again', () => {
+  const begun = planBursts(idleBursts, vipsOf(100), 0);
+  const { sent } = run(repeatBursts(begun, vipsOf(1), 1), { fromMs: 1, untilMs: 1 });
+  assert.equal(sent[0]?.vip, vip);
 });
