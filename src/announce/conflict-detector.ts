@@ -174,6 +174,8 @@ export class Conflicts {
   settle(kindOf: (claim: Claim) => HostKind, now: number): boolean {
     let isDue = false;
     for (const watched of this.#watched.values()) {
+      // The VIP may have left the link meanwhile.
+      if (watched.pending && !watched.vip.links.includes(watched.pending.link)) watched.pending = undefined;
       const { pending } = watched;
       const kind = pending && kindOf(pending);
       if (pending === undefined || kind === undefined || kind === 'Unknown') continue;

@@ -47,22 +47,47 @@ const impossible: Readonly<Record<Family, readonly Ip[]>> = {
   IPv6: ['3fff:fff:ffff::253', '100::ffff:253', '2001:db8:ffff:ffff::253'] as Ip[],
 };
 
+const families = ['IPv4', 'IPv6'] as const;
+
+function onLink({ link, family }: ProxyQuestion): string {
+  return `${link} ${family}`;
+}
+
 /** The address to ask for on a link with these addresses; undefined: there is none. */
 export function impossibleOn(family: Family, addresses: readonly LinkAddress[]): Ip | undefined {
   return impossible[family].find((address) => !addresses.some((own) => inSubnet(address, own)));
 }
-
-const all: ReadonlySet<string> = new Set([...impossible.IPv4, ...impossible.IPv6]);
 
 /** Asks about hosts, and remembers what they are. */
 export class Proxies {
   readonly #checks = new Map<string, Check>();
   /** When each link was asked last, by link and family. A question goes to all hosts, and counts for all that are asked. */
   readonly #askedAt = new Map<string, number>();
+  /** The address that was asked for last, by link and family. */
+  readonly #askedFor = new Map<string, Ip>();
 
-  /** Is this an address that no host can have? */
-  isImpossible(address: string): boolean {
-    return all.has(address);
+  /** Is this the address that was asked for on the link, because no host can have it? */
+  isQuestion(address: string, link: string): boolean {
+    return families.some((family) => this.#askedFor.get(onLink({ link, family })) === address);
+  }
+
+  /**
+   * A question of the last turn was asked for this address; undefined: there is none to ask for, so no host is found to
+   * be a proxy. A question that could not be sent is asked again, unless the link has gone.
+   */
+  asked(question: ProxyQuestion, address: Ip | 'Unsent' | 'NoLink' | undefined): void {
+    const on = onLink(question);
+    if (address !== undefined && address !== 'Unsent' && address !== 'NoLink') this.#askedFor.set(on, address);
+    if (address === 'Unsent' || address === 'NoLink') this.#notAsked(on, address === 'NoLink');
+  }
+
+  #notAsked(on: string, isGone: boolean): void {
+    const at = this.#askedAt.get(on);
+    for (const [key, check] of this.#checks) {
+      if (onLink(check) !== on) continue;
+      if (isGone) this.#checks.delete(key);
+      else if (check.askedAt === at && check.asked > 0) check.asked -= 1;
+    }
   }
 
   /** What the host is that claims an address. If that is not known, it will be asked. */
@@ -82,7 +107,7 @@ export class Proxies {
   /** A host answers for an address that no host can have. True if it was asked. */
   heard({ mac, link }: Host, address: Ip, now: number): boolean {
     const check = this.#checks.get(`${familyOf(address)} ${link} ${mac}`);
-    if (check === undefined) return false;
+    if (check === undefined || !this.isQuestion(address, link)) return false;
     Object.assign(check, { kind: 'Proxy', knownAt: now } satisfies Partial<Check>);
     return true;
   }
@@ -104,7 +129,7 @@ export class Proxies {
           isNews = true;
           continue;
         }
-        const on = `${link} ${family}`;
+        const on = onLink(check);
         const again = (this.#askedAt.get(on) ?? Number.NEGATIVE_INFINITY) + questions.pauseMs;
         if (now < again && !ask.has(on)) {
           nextAt = Math.min(nextAt, again);

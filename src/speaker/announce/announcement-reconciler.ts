@@ -94,11 +94,12 @@ export class AnnouncementReconciler {
 
   /** Asks all hosts of these links for an address that no host can have. */
   askProxies = (questions: readonly ProxyQuestion[]): void => {
-    const { desired, prober } = this.#parts;
-    for (const { link: name, family } of questions) {
-      const link = desired.view?.links.find((one) => one.name === name);
-      const address = link && impossibleOn(family, link.addresses);
-      if (link && address) prober.probeOn(link, address);
+    const { desired, prober, conflicts } = this.#parts;
+    for (const question of questions) {
+      const link = desired.view?.links.find(({ name }) => name === question.link);
+      const address = link && impossibleOn(question.family, link.addresses);
+      const isSent = link === undefined || address === undefined || prober.probeOn(link, address);
+      conflicts.asked(question, link === undefined ? 'NoLink' : isSent ? address : 'Unsent');
     }
   };
 

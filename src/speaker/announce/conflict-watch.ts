@@ -47,6 +47,11 @@ export class ConflictWatch {
     this.#conflicts.unsent(uid);
   }
 
+  /** A question was asked, or could not be: see {@link Proxies.asked}. */
+  asked(...result: Parameters<Proxies['asked']>): void {
+    this.#proxies.asked(...result);
+  }
+
   /** The conflict state of a VIP. */
   stateOf(uid: string): ConflictState {
     return this.#conflicts.stateOf(uid);
@@ -56,7 +61,7 @@ export class ConflictWatch {
   heard = (claim: HeardClaim): void => {
     const { address, mac, link } = claim;
     const now = performance.now();
-    if (this.#proxies.isImpossible(address)) {
+    if (this.#proxies.isQuestion(address, link)) {
       if (this.#proxies.heard(claim, address, now)) this.#stepSoon(now);
       return;
     }

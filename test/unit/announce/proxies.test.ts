@@ -13,6 +13,7 @@ class Link {
   readonly proxies = new Proxies();
   readonly asked: number[] = [];
   answers = true;
+  sends = true;
   now = 0;
 
   kind(): HostKind {
@@ -23,7 +24,8 @@ class Link {
     for (const end = this.now + ms; this.now <= end; this.now += 10) {
       const { ask } = this.proxies.turn(this.now);
       if (ask.length > 0) this.asked.push(this.now);
-      if (ask.length > 0 && this.answers) this.proxies.heard(host, impossible, this.now);
+      for (const question of ask) this.proxies.asked(question, this.sends ? impossible : 'Unsent');
+      if (ask.length > 0 && this.sends && this.answers) this.proxies.heard(host, impossible, this.now);
     }
     return this.kind();
   }
@@ -58,10 +60,49 @@ test('what is known is asked again after a minute, and a proxy counts as one mea
 test('only the link and the family that were asked count', () => {
   const proxies = new Proxies();
   proxies.kindOf(host, vip, 0);
-  proxies.turn(0);
+  for (const question of proxies.turn(0).ask) proxies.asked(question, impossible);
   assert.equal(proxies.heard({ ...host, link: 'cali1' }, impossible, 10), false);
   assert.equal(proxies.heard(host, '3fff:fff:ffff::253' as Ip, 10), false);
   assert.equal(proxies.heard(host, impossible, 10), true);
+});
+
+test('a question that could not be sent is no question: nothing is known before three were sent', () => {
+  const link = new Link();
+  link.sends = false;
+  link.kind();
+  assert.equal(link.run(5_000), 'Unknown');
+  assert.ok(link.asked.length <= 52, `${link.asked.length} tries in 5 s`);
+  Object.assign(link, { sends: true, answers: false });
+  const before = link.asked.length;
+  assert.equal(link.run(190), 'Unknown');
+  assert.equal(link.run(200), 'Other');
+  assert.equal(link.asked.length - before, 3);
+});
+
+test('nothing more is asked on a link that has gone', () => {
+  const proxies = new Proxies();
+  proxies.kindOf(host, vip, 0);
+  for (const question of proxies.turn(0).ask) proxies.asked(question, 'NoLink');
+  assert.deepEqual(proxies.turn(1_000), { ask: [], isNews: false, nextAt: Number.POSITIVE_INFINITY });
+});
+
+test('where no address is impossible, no proxy can be found, and every host is another host', () => {
+  const proxies = new Proxies();
+  proxies.kindOf(host, vip, 0);
+  for (let now = 0; now <= 300; now += 10)
+    for (const question of proxies.turn(now).ask) proxies.asked(question, undefined);
+  assert.equal(proxies.kindOf(host, vip, 310), 'Other');
+});
+
+test('an address that the network of a link uses is not taken for one that was asked for', () => {
+  const proxies = new Proxies();
+  proxies.kindOf(host, vip, 0);
+  // The link has a subnet of documentation: there another address is asked for.
+  for (const question of proxies.turn(0).ask) proxies.asked(question, '198.51.100.253' as Ip);
+  assert.equal(proxies.isQuestion(impossible, 'eth0'), false);
+  assert.equal(proxies.heard(host, impossible, 10), false);
+  assert.equal(proxies.isQuestion('198.51.100.253', 'eth0'), true);
+  assert.equal(proxies.isQuestion('198.51.100.253', 'eth1'), false);
 });
 
 test('an address of the own subnet is possible: another one is asked for', () => {

@@ -155,6 +155,18 @@ for (const [desc, facts] of [
   });
 }
 
+test('a host is not reported before it was asked whether it is a proxy', (t) => {
+  const { time, box } = boxOf(t, { ...shown(vip, announcedBy(self)), ...alone });
+  time.run(10);
+  box.canSend = false;
+  box.hear(vip, stranger, 'eth0');
+  time.run(2_000);
+  assert.equal(box.status()?.conflict, undefined, 'no question was sent');
+  box.canSend = true;
+  time.run(500);
+  assert.deepEqual(box.status()?.conflict, { kind: 'Contested', mac: stranger });
+});
+
 test('a VIP is not taken over from a node that could not be probed', (t) => {
   // The advertisement names the link. The link has no address, like a VLAN that carries only VIPs.
   const bare = link('vlan5', { addresses: [] });
