@@ -221,13 +221,19 @@ export class Peers {
 
   /**
    * Is this node heard by no live peer, although it has heard some for a while? Each node is heard every 100 ms by some
-   * peers, which report that.
+   * peers, which report that in their next heartbeat: in a large cluster that may be seconds later.
    */
   isUnheard(now: number): boolean {
     if (now - this.#heardAt < times.alarm) return false;
     const { of } = this.review(now);
     const living = [...this.#peers.values()].filter(({ node }) => of.get(node)?.liveness === 'Alive');
-    return living.length > 0 && living.every(({ aliveSince }) => now - aliveSince >= times.alarm);
+    const longest = Math.max(times.slowHeartbeat, ...living.map(({ heartbeat }) => heartbeat?.nextMs ?? 0));
+    const unheardMs = (times.alarm * longest) / times.slowHeartbeat;
+    return (
+      living.length > 0 &&
+      now - this.#heardAt >= unheardMs &&
+      living.every(({ aliveSince }) => now - aliveSince >= unheardMs)
+    );
   }
 
   /**

@@ -62,3 +62,35 @@ test('a peer that announced its restart is waited for, for three seconds and no 
   assert.equal(livenessAfter(2_999, { state: 'Restarting' }), 'Restarting');
   assert.equal(livenessAfter(3_000, { state: 'Restarting' }), 'Dead');
 });
+
+/**
+ * For how many of 40 seconds this node counts as one that no peer hears. It has five watchers among peers that send it
+ * a heartbeat every `nextMs`; those that hear it report that.
+ */
+function secondsUnheard({ nextMs, hear }: { readonly nextMs: number; readonly hear: boolean }): number {
+  const peers = new Peers(self);
+  let unheard = 0;
+  for (let now = 0; now < 40_000; now += 100) {
+    for (let i = 0; i < 20; i++) {
+      if (now % nextMs !== 0) continue;
+      const heard = hear && i < 5 ? ([[self.node, 50]] as const) : [];
+      peers.receive(beatOf(`p${i}`, { nextMs, sequence: now / 100 + 1, heard }), 'eth0', now);
+    }
+    if (peers.isUnheard(now)) unheard += 0.1;
+  }
+  return unheard;
+}
+
+test('a node is not taken for unheard because the peers that hear it send to it rarely, as in a cluster of 500', () => {
+  for (const nextMs of [100, 1_000, 2_000, 5_000]) assert.equal(secondsUnheard({ nextMs, hear: true }), 0, `${nextMs}`);
+});
+
+test('a node that no peer hears knows it after 1.5 intervals of their heartbeats', () => {
+  for (const [nextMs, seconds] of [
+    [100, 38],
+    [1_000, 38],
+    [5_000, 32],
+  ] as const) {
+    assert.ok(secondsUnheard({ nextMs, hear: false }) >= seconds, `${nextMs}`);
+  }
+});
