@@ -3,7 +3,7 @@
  * it.
  */
 import { familyOf, type Ip } from '../addr/ip.ts';
-import { contains, isEdgeOf, type LinkAddress, numericAddress, parseLinkAddress, subnetOf } from '../addr/subnet.ts';
+import { type LinkAddress, parseLinkAddress } from '../addr/subnet.ts';
 import { type AdvertisementView, coversEntry, coversNode } from '../api/advertisement.ts';
 import { type AllocationView, wasAnnounced } from '../api/allocation.ts';
 import type { NodeView } from '../api/node.ts';
@@ -11,7 +11,7 @@ import { backendsOf, type ServiceView } from '../api/service.ts';
 import type { Vip } from '../election/view.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import { Memo } from '../memo/memo.ts';
-import { chosenOf, isNamedBy, isNamedExactly } from './links.ts';
+import { linkChooser } from './links.ts';
 import { obeysExclusion } from './node-eligibility.ts';
 
 /** Stands for all places that are not nodes: an endpoint there serves too. */
@@ -184,18 +184,16 @@ function coverOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: L
     .filter(({ labels }) => advertisements.some((advertisement) => coversNode(advertisement, labels)));
   const eligible = new Set(able.map(({ name }) => name));
   const labelsOf = new Map(nodes.map(({ name, labels }) => [name, labels]));
-  const covering = (node: string) =>
-    advertisements.filter((advertisement) => coversNode(advertisement, labelsOf.get(node) ?? {}));
-  const reach = memoized((node: string) => {
-    const links = linksOf(node);
-    // A node that has not reported its links may have the right one: it counts as if it had.
-    return links === undefined ? () => true : reachOf(covering(node), links);
-  });
-  const choice = memoized((node: string) => {
+  // A node that is selected no more serves what it holds until another node has it.
+  const covering = (node: string) => {
+    const near = advertisements.filter((advertisement) => coversNode(advertisement, labelsOf.get(node) ?? {}));
+    return near.length > 0 ? near : advertisements;
+  };
+  const chooser = memoized((node: string) => {
     const links = linksOf(node)?.map(({ name, addresses }) => ({ name, addresses: parsed(addresses) }));
-    const here = covering(node);
-    return (address: Ip) => links && chosenOf(address, here, links);
+    return links === undefined ? () => undefined : linkChooser(covering(node), links);
   });
+  const chosen = (node: string, address: Ip) => chooser(node)(address);
   const sets = new Map<string, { readonly key: string; readonly nodes: ReadonlySet<string> }>();
   const withEndpoint: Cover['withEndpoint'] = (endpoints, endpointNodes) => {
     const able = [...eligible].filter((node) => endpointNodes.get(endpoints)?.has(node));
@@ -207,21 +205,9 @@ function coverOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: L
   };
   return {
     ...{ advertisements, eligible, withEndpoint },
-    serves: (node, address) => reach(node)(address),
-    linksOf: (node, address) => choice(node)(address),
-  };
-}
-
-/** Does a node reach an address by its links? The same rule as in `linksFor`. */
-function reachOf(advertisements: readonly AdvertisementView[], links: readonly PeerLink[]): (address: Ip) => boolean {
-  if (links.some(({ name }) => isNamedExactly(name, advertisements))) return () => true;
-  const subnets = links
-    .filter(({ name }) => isNamedBy(name, advertisements))
-    .flatMap(({ addresses }) => parsed(addresses))
-    .map(subnetOf);
-  return (ip) => {
-    const address = numericAddress(ip);
-    return subnets.some((subnet) => contains(subnet, address) && !isEdgeOf(subnet, address));
+    // A node that has not reported its links may have the right one: it counts as if it had.
+    serves: (node, address) => chosen(node, address)?.length !== 0,
+    linksOf: chosen,
   };
 }
 

@@ -1,6 +1,6 @@
 /** Chooses the links of this node on which a VIP is announced. */
 import type { Ip } from '../addr/ip.ts';
-import { inSubnet, isEdgeOf, type LinkAddress, numericAddress, subnetOf } from '../addr/subnet.ts';
+import { contains, isEdgeOf, type LinkAddress, numericAddress, subnetOf } from '../addr/subnet.ts';
 import type { AdvertisementView } from '../api/advertisement.ts';
 import { type LinkFacts, unusableReason } from './usable-link.ts';
 
@@ -13,35 +13,40 @@ interface AbleLink {
 /** A link, with the facts on which the choice depends. */
 export type LinkView = LinkFacts & AbleLink;
 
-/** The links that announce a VIP, of all links of a node: {@link chosenOf} those that can announce. */
+/** Chooses the links on which a VIP is announced. */
+type LinkChooser = (vip: Ip) => readonly string[];
+
+/** The links that announce a VIP, of all links of a node: {@link linkChooser} of those that can announce. */
 export function linksFor(
   vip: Ip,
   advertisements: readonly AdvertisementView[],
   links: readonly LinkView[],
 ): readonly string[] {
   const able = links.filter((link) => unusableReason(link) === undefined);
-  return chosenOf(vip, advertisements, able);
+  return linkChooser(advertisements, able)(vip);
 }
 
 /**
- * The links that announce a VIP, of those that can: every link that an advertisement names exactly, and the first link, of those that the
- * advertisements allow, with an address in the VIP's subnet. Only an exact name waives the subnet check (for a VLAN
- * without an address). Of two links in one subnet only one answers, or clients would hear two MAC addresses.
+ * The one rule by which a node's links serve a VIP, of those that can announce: every link that an advertisement names
+ * exactly, and the first link, of those that the advertisements allow, with an address in the VIP's subnet. Only an
+ * exact name waives the subnet check (for a VLAN without an address). Of two links in one subnet only one answers, or
+ * clients would hear two MAC addresses. The subnets are computed once: there may be thousands of VIPs.
  */
-export function chosenOf(
-  vip: Ip,
-  advertisements: readonly AdvertisementView[],
-  links: readonly AbleLink[],
-): readonly string[] {
-  const patterns = advertisements.flatMap(({ interfaces }) => (interfaces.length === 0 ? ['*'] : interfaces));
-  const usable = links.filter((link) => !isEdge(vip, link));
-  const exact = usable.filter(({ name }) => patterns.includes(name));
-  const onSubnet = usable.find(
-    (link) =>
-      patterns.some((pattern) => matches(pattern, link.name)) && link.addresses.some((own) => inSubnet(vip, own)),
-  );
-  const others = onSubnet && !exact.some((link) => link.addresses.some((own) => inSubnet(vip, own))) ? [onSubnet] : [];
-  return [...exact, ...others].map(({ name }) => name);
+export function linkChooser(advertisements: readonly AdvertisementView[], links: readonly AbleLink[]): LinkChooser {
+  const allowed = links
+    .filter(({ name }) => isNamedBy(name, advertisements))
+    .map(({ name, addresses }) => ({
+      ...{ name, subnets: addresses.map(subnetOf), isExact: isNamedExactly(name, advertisements) },
+    }));
+  return (vip) => {
+    const address = numericAddress(vip);
+    const usable = allowed.filter(({ subnets }) => !subnets.some((subnet) => isEdgeOf(subnet, address)));
+    const isNear = ({ subnets }: (typeof allowed)[number]) => subnets.some((subnet) => contains(subnet, address));
+    const exact = usable.filter(({ isExact }) => isExact);
+    const onSubnet = usable.find(isNear);
+    const others = onSubnet && !exact.some(isNear) ? [onSubnet] : [];
+    return [...exact, ...others].map(({ name }) => name);
+  };
 }
 
 /** Does one of the advertisements name the link exactly? */

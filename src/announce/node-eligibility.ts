@@ -5,7 +5,7 @@ import type { Ip } from '../addr/ip.ts';
 import { inSubnet, type LinkAddress, parseLinkAddress } from '../addr/subnet.ts';
 import { type AdvertisementView, coversNode } from '../api/advertisement.ts';
 import type { NodeView } from '../api/node.ts';
-import { isEdge, isNamedBy, isNamedExactly } from './links.ts';
+import { isNamedBy, isNamedExactly, linkChooser } from './links.ts';
 
 /**
  * The relation of a node to a VIP:
@@ -105,7 +105,7 @@ export function eligibilityOf(node: NodeView, context: EligibilityContext): Node
 
 type Linked = { readonly reason: IneligibleReason | undefined; readonly detail: string };
 
-/** Chooses a link as `linksFor` does, and returns the reason if there is none. */
+/** Chooses a link by the rule of {@link linkChooser}, and returns the reason if there is none. */
 function linkReason(vip: Ip, here: readonly AdvertisementView[], links: readonly ReportedLink[] | undefined): Linked {
   if (links === undefined) return { reason: undefined, detail: 'its links are not known' };
   const views = links.map((link) => ({ ...link, ips: ipsOf(link) }));
@@ -113,11 +113,11 @@ function linkReason(vip: Ip, here: readonly AdvertisementView[], links: readonly
   const isNear = ({ ips }: { readonly ips: readonly LinkAddress[] }) => ips.some((own) => inSubnet(vip, own));
   const near = views.filter(isNear);
   const named = views.filter((link) => isNamedBy(link.name, here) && (isNear(link) || isNamedExactly(link.name, here)));
-  const chosen = named.find(isFit);
-  if (chosen !== undefined) {
-    const isBorder = isEdge(vip, { addresses: chosen.ips });
-    return { reason: isBorder ? 'NetworkAddress' : undefined, detail: `link ${chosen.name}` };
-  }
+  const able = views.filter(isFit).map(({ name, ips }) => ({ name, addresses: ips }));
+  const [chosen] = linkChooser(here, able)(vip);
+  if (chosen !== undefined) return { reason: undefined, detail: `link ${chosen}` };
+  const border = named.find(isFit);
+  if (border !== undefined) return { reason: 'NetworkAddress', detail: `link ${border.name}` };
   const [broken] = named;
   if (broken !== undefined)
     return { reason: 'LinkUnusable', detail: `link ${broken.name}: ${broken.unusable ?? 'NoInboundTraffic'}` };

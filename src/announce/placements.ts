@@ -5,7 +5,7 @@ import type { HolderAction, HolderDecision } from '../election/view.ts';
 import { Memo } from '../memo/memo.ts';
 import type { ConflictState, HeldVip } from './conflict-detector.ts';
 import type { DesiredVip, DesiredVips, Unwanted } from './desired-vips.ts';
-import { isEdge, type LinkView, linksFor } from './links.ts';
+import { isEdge, type LinkView } from './links.ts';
 import type { ProxySyncState } from './proxy-sync-gate.ts';
 
 /**
@@ -157,8 +157,8 @@ function place(desiredVip: DesiredVip, decision: HolderDecision | undefined, her
   // The VIP did not exist yet at the time of the decisions.
   if (decision === undefined) return { kind: 'Silent', vip, uid, holder: undefined, reason: 'AwaitingClaim' };
   const { holder, term, action, damped } = decision;
-  const near = advertisements.filter((advertisement) => coversNode(advertisement, here.labels));
-  const links = linksFor(vip, near.length > 0 ? near : advertisements, here.links);
+  const links = desiredVip.linksOf(here.self) ?? [];
+  const isSelected = advertisements.some((advertisement) => coversNode(advertisement, here.labels));
   if (action.kind === 'Hold' && links.length > 0) return { kind: 'Announce', vip, uid, holder, term, links, damped };
   if (action.kind === 'StandIn' && links.length > 0) return { kind: 'StandIn', vip, uid, holder, links };
   return {
@@ -166,7 +166,7 @@ function place(desiredVip: DesiredVip, decision: HolderDecision | undefined, her
     vip,
     uid,
     holder,
-    reason: reasonOf(action, near.length > 0 && links.length === 0, { vip, here }),
+    reason: reasonOf(action, isSelected && links.length === 0, { vip, here }),
   };
 }
 

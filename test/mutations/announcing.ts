@@ -118,8 +118,8 @@ export const announcing: readonly Mutation[] = [
   {
     id: 'network-address-is-announced',
     file: 'announce/links.ts',
-    old: 'const usable = links.filter((link) => !isEdge(vip, link));',
-    new: 'const usable = links;',
+    old: 'const usable = allowed.filter(({ subnets }) => !subnets.some((subnet) => isEdgeOf(subnet, address)));',
+    new: 'const usable = allowed;',
     consequence: 'The broadcast address of a subnet is announced and counts as served.',
     tests: ['unit/announce/placements.test.ts'],
   },
