@@ -29,6 +29,11 @@ export function parseLinkAddress(text: string): LinkAddress | undefined {
   return Number(prefix) <= bitsOf(familyOf(address)) ? { address, prefix: Number(prefix) } : undefined;
 }
 
+/** The valid ones of these addresses. */
+export function parseLinkAddresses(texts: readonly string[]): readonly LinkAddress[] {
+  return texts.map(parseLinkAddress).filter((own) => own !== undefined);
+}
+
 /** The subnet of a link's address. */
 export function subnetOf({ address, prefix }: LinkAddress): Subnet {
   const family = familyOf(address);
@@ -61,6 +66,19 @@ export function isEdgeOf(subnet: Subnet, address: NumericAddress): boolean {
 /** Is the address in the subnet that a link's address belongs to? */
 export function inSubnet(ip: Ip, own: LinkAddress): boolean {
   return contains(subnetOf(own), numericAddress(ip));
+}
+
+/**
+ * The addresses of another node's link that can be reached on a link of this node, because they are in one of its
+ * subnets. A bridge of containers has the same address on each node, such as 172.17.0.1/16: the subnet of an address that
+ * both links have is no common one, and an address of this node leads to this node.
+ */
+export function addressesOnLink(own: readonly LinkAddress[], its: readonly LinkAddress[]): readonly Ip[] {
+  const isOwn = ({ address }: LinkAddress) => own.some((one) => one.address === address);
+  const common = own.filter(({ address }) => !its.some((one) => one.address === address));
+  return its
+    .filter((one) => !isOwn(one) && common.some((subnet) => inSubnet(one.address, subnet)))
+    .map(({ address }) => address);
 }
 
 function bitsOf(family: Family): number {

@@ -3,7 +3,7 @@
  * it.
  */
 import { familyOf, type Ip } from '../addr/ip.ts';
-import { type LinkAddress, parseLinkAddress } from '../addr/subnet.ts';
+import { parseLinkAddresses } from '../addr/subnet.ts';
 import { type AdvertisementView, coversEntry, coversNode } from '../api/advertisement.ts';
 import { type AllocationView, wasAnnounced } from '../api/allocation.ts';
 import type { NodeView } from '../api/node.ts';
@@ -190,7 +190,7 @@ function coverOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: L
     return near.length > 0 ? near : advertisements;
   };
   const chooser = memoized((node: string) => {
-    const links = linksOf(node)?.map(({ name, addresses }) => ({ name, addresses: parsed(addresses) }));
+    const links = linksOf(node)?.map(({ name, addresses }) => ({ name, addresses: parseLinkAddresses(addresses) }));
     return links === undefined ? () => undefined : linkChooser(covering(node), links);
   });
   const chosen = (node: string, address: Ip) => chooser(node)(address);
@@ -209,10 +209,6 @@ function coverOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: L
     serves: (node, address) => chosen(node, address)?.length !== 0,
     linksOf: chosen,
   };
-}
-
-function parsed(addresses: readonly string[]): readonly LinkAddress[] {
-  return addresses.map(parseLinkAddress).filter((own) => own !== undefined);
 }
 
 function shows(service: ServiceView, address: Ip): boolean {

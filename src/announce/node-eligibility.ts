@@ -2,7 +2,7 @@
  * Finds out for each node why it may hold a VIP, or may not: the first reason that applies, in the order of the checks.
  */
 import type { Ip } from '../addr/ip.ts';
-import { inSubnet, type LinkAddress, parseLinkAddress } from '../addr/subnet.ts';
+import { inSubnet, type LinkAddress, parseLinkAddresses } from '../addr/subnet.ts';
 import { type AdvertisementView, coversNode } from '../api/advertisement.ts';
 import type { NodeView } from '../api/node.ts';
 import { isNamedBy, isNamedExactly, linkChooser } from './links.ts';
@@ -108,7 +108,7 @@ type Linked = { readonly reason: IneligibleReason | undefined; readonly detail: 
 /** Chooses a link by the rule of {@link linkChooser}, and returns the reason if there is none. */
 function linkReason(vip: Ip, here: readonly AdvertisementView[], links: readonly ReportedLink[] | undefined): Linked {
   if (links === undefined) return { reason: undefined, detail: 'its links are not known' };
-  const views = links.map((link) => ({ ...link, ips: ipsOf(link) }));
+  const views = links.map((link) => ({ ...link, ips: parseLinkAddresses(link.addresses) }));
   const isFit = ({ unusable, noInboundTraffic }: ReportedLink) => unusable === undefined && !noInboundTraffic;
   const isNear = ({ ips }: { readonly ips: readonly LinkAddress[] }) => ips.some((own) => inSubnet(vip, own));
   const near = views.filter(isNear);
@@ -126,8 +126,4 @@ function linkReason(vip: Ip, here: readonly AdvertisementView[], links: readonly
   if (other !== undefined) return { reason: 'LinkNotNamed', detail: `link ${other.name}; interfaces: ${patterns}` };
   const subnets = views.filter(isFit).flatMap(({ name, addresses }) => addresses.map((own) => `${name} ${own}`));
   return { reason: 'NoLink', detail: `has ${subnets.filter((text) => !/ fe80:/i.test(text)).join(', ') || 'none'}` };
-}
-
-function ipsOf({ addresses }: ReportedLink): readonly LinkAddress[] {
-  return addresses.map(parseLinkAddress).filter((own) => own !== undefined);
 }

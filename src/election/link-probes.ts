@@ -7,7 +7,7 @@
  * stays.
  */
 import { type Ip, parseIp } from '../addr/ip.ts';
-import { inSubnet, parseLinkAddress } from '../addr/subnet.ts';
+import { addressesOnLink, inSubnet, parseLinkAddresses } from '../addr/subnet.ts';
 import { type PeerLink, times } from '../liveness/messages.ts';
 import type { Peer } from '../liveness/peer.ts';
 import type { Peers } from '../liveness/peers.ts';
@@ -135,15 +135,11 @@ function hearsOthersOn(link: PeerLink, its: readonly PeerLink[] = []): boolean {
   return its.some((one) => !one.quiet && addressesIn(link, one).length > 0);
 }
 
-/** The addresses on a link of a peer that are in a subnet of this node's link. */
-function addressesIn(link: PeerLink, { addresses }: PeerLink): readonly Ip[] {
-  const all = addresses.map((text) => parseIp(text.split('/')[0] ?? ''));
-  return all.filter((address) => address !== undefined && isOn(link, address)) as Ip[];
+/** The addresses on a link of a peer that can be reached on this node's link. */
+function addressesIn(link: PeerLink, its: PeerLink): readonly Ip[] {
+  return addressesOnLink(parseLinkAddresses(link.addresses), parseLinkAddresses(its.addresses));
 }
 
 function isOn({ addresses }: PeerLink, ip: Ip): boolean {
-  return addresses.some((text) => {
-    const own = parseLinkAddress(text);
-    return own !== undefined && inSubnet(ip, own);
-  });
+  return parseLinkAddresses(addresses).some((own) => inSubnet(ip, own));
 }

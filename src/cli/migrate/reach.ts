@@ -4,7 +4,7 @@
  */
 import { familyOf, type Ip, ipToNumber, parseIp } from '../../addr/ip.ts';
 import { holds } from '../../addr/range-set.ts';
-import { parseLinkAddress } from '../../addr/subnet.ts';
+import { parseLinkAddresses } from '../../addr/subnet.ts';
 import { isEdge, type LinkView, linksFor } from '../../announce/links.ts';
 import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
 import { selects } from '../../api/meta.ts';
@@ -38,7 +38,7 @@ export function linkOf({
   readonly mac: string;
   readonly addresses: readonly string[];
 }): LinkView {
-  const known = addresses.map(parseLinkAddress).filter((one) => one !== undefined);
+  const known = parseLinkAddresses(addresses);
   return { name, mac, addresses: known, up: true, carrier: true, noArp: false, master: undefined };
 }
 

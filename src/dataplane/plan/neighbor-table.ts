@@ -1,6 +1,6 @@
 /** Finds the other nodes on the links of this one, and remembers what it found as long as no link changes. */
 import type { Ip } from '../../addr/ip.ts';
-import { inSubnet, type LinkAddress, parseLinkAddress } from '../../addr/subnet.ts';
+import { inSubnet, type LinkAddress, parseLinkAddresses } from '../../addr/subnet.ts';
 import type { Neighbor } from './neighbor.ts';
 
 /** A link of this node. */
@@ -46,7 +46,9 @@ function findNeighbor(node: string, vip: Ip, { own, of }: NeighborLinks): Neighb
   const link = linkFor(vip, own);
   if (link === undefined) return undefined;
   for (const { mac, addresses } of of(node) ?? []) {
-    const near = addresses.map(parseLinkAddress).find((one) => one !== undefined && inSubnet(vip, one));
+    // A bridge of containers has the same address on each node, and leads to no other node.
+    const isOwn = ({ address }: LinkAddress) => link.addresses.some((own) => own.address === address);
+    const near = parseLinkAddresses(addresses).find((one) => inSubnet(vip, one) && !isOwn(one));
     if (near) return { node, address: near.address, mac, link: link.name };
   }
   return undefined;

@@ -32,12 +32,14 @@ export class NeighborProber {
     this.#links = links;
   }
 
-  /** The link in whose subnet an address is; undefined if a router is between. */
+  /** The link in whose subnet an address of another host is; undefined if a router is between. */
   linkTo = (text: string): Link | undefined => {
     const address = parseIp(text);
     // Two links may have addresses of one subnet: a link that is down reaches no host.
     const isNear = ({ carrier, addresses }: Link) => carrier && addresses.some((own) => inSubnet(address as Ip, own));
-    return address && this.#links.find(isNear);
+    // A peer may report an address that each node has, such as that of a bridge of containers.
+    const isOwn = this.#links.some(({ addresses }) => addresses.some((own) => own.address === address));
+    return address && !isOwn ? this.#links.find(isNear) : undefined;
   };
 
   /** Sends each probe on its links, to all hosts or to one. Returns the probes that could not be sent on any link. */

@@ -1,6 +1,6 @@
 /** Probes nodes that no speaker hears any more, until it is clear whether they are dead. */
 import { type Ip, isLinkLocal, parseIp } from '../../addr/ip.ts';
-import { inSubnet, parseLinkAddress } from '../../addr/subnet.ts';
+import { addressesOnLink, inSubnet, parseLinkAddresses } from '../../addr/subnet.ts';
 import { DeadNodes } from '../../dataplane/plan/dead-nodes.ts';
 import type { Link } from '../../linux/links.ts';
 import type { HeardClaim } from '../../linux/worker/responder-messages.ts';
@@ -72,9 +72,10 @@ export class DeadNodeWatch {
 
   /** Addresses of a node in subnets of this node's working links. */
   #addressesOf(node: string): readonly Ip[] {
-    const own = this.#workingLinks().flatMap(({ addresses }) => addresses);
-    const all = (this.#parts.runner.linksOf(node) ?? []).flatMap(({ addresses }) => addresses.map(parseLinkAddress));
-    const ips = all.flatMap((one) => (one === undefined ? [] : [one.address]));
-    return ips.filter((ip) => !isLinkLocal(ip) && own.some((subnet) => inSubnet(ip, subnet)));
+    const own = this.#workingLinks();
+    const its = this.#parts.runner.linksOf(node) ?? [];
+    const on = (link: Link) =>
+      its.flatMap(({ addresses }) => addressesOnLink(link.addresses, parseLinkAddresses(addresses)));
+    return [...new Set(own.flatMap(on))].filter((ip) => !isLinkLocal(ip));
   }
 }

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { contains, inSubnet, isEdgeOf, numericAddress, parseLinkAddress, subnetOf } from '../../../src/addr/subnet.ts';
+import {
+  addressesOnLink,
+  contains,
+  inSubnet,
+  isEdgeOf,
+  numericAddress,
+  parseLinkAddress,
+  parseLinkAddresses,
+  subnetOf,
+} from '../../../src/addr/subnet.ts';
 
 const linkAddress = (text: string) => parseLinkAddress(text) ?? assert.fail(text);
 const isIn = (ip: string, own: string) => inSubnet(ip as Ip, linkAddress(own));
@@ -46,4 +55,18 @@ test('one address as a number is compared with many subnets', () => {
     subnets.map((subnet) => contains(subnet, address)),
     [true, true, false],
   );
+});
+
+test("the addresses of another node's link that are on a link: not those of a bridge that each node has", () => {
+  const rows: readonly [own: readonly string[], its: readonly string[], reached: readonly string[]][] = [
+    [['10.0.0.1/24'], ['10.0.0.2/24', '10.0.1.2/24'], ['10.0.0.2']],
+    [['172.17.0.1/16'], ['172.17.0.1/16'], []],
+    [['172.17.0.1/16'], ['172.17.0.1/16', '172.17.0.9/16'], []],
+    // Both have a floating address for a moment.
+    [['10.0.0.1/24', '10.0.0.100/24'], ['10.0.0.2/24', '10.0.0.100/24'], ['10.0.0.2']],
+    [['fd00::1/64'], ['fd00::2/64', '10.0.0.2/24'], ['fd00::2']],
+  ];
+  for (const [own, its, reached] of rows) {
+    assert.deepEqual(addressesOnLink(parseLinkAddresses(own), parseLinkAddresses(its)), reached);
+  }
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
 import type { Link } from '../../../../src/linux/links.ts';
+import { NeighborProber } from '../../../../src/speaker/announce/neighbor-prober.ts';
 import { eventually } from '../../../lab/poll.ts';
 import { advertisement, node } from '../../fixtures.ts';
 import { addressOf, Loopback, soon, speakerHost } from '../loopback.ts';
@@ -130,4 +131,14 @@ test("a stand-in answers with the hardware address of the VIP's link", async (t)
   box.desired.observe();
   const standIn = await eventually('n1 stands in', () => box.applied.flatMap(({ standIns = [] }) => standIns)[0], soon);
   assert.deepEqual(standIn, { vip, mac: vlan5.mac });
+});
+
+test('no heartbeat goes to an address of this node, which a peer reports as that of its own bridge', (t) => {
+  const docker = link('docker0', { addresses: [{ address: '172.17.0.1' as Ip, prefix: 16 }] });
+  const prober = new NeighborProber({ debug: () => undefined }, () => assert.fail());
+  t.after(() => prober.close());
+  prober.observe([link('eth0'), docker]);
+  assert.equal(prober.linkTo('172.17.0.1'), undefined);
+  assert.equal(prober.linkTo('172.17.0.2')?.name, 'docker0');
+  assert.equal(prober.linkTo('192.0.2.9')?.name, 'eth0');
 });
