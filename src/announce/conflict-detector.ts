@@ -4,46 +4,23 @@
  * require seconds: Berth departs from them, and makes up for it by listening on. A VIP that was announced before is
  * never probed first, since clients depend on it. Pure: the time is an argument, in milliseconds on a monotonic clock.
  */
-import type { Ip } from '../addr/ip.ts';
-import { type ForeignHost, foreignHostAfter } from './foreign-host.ts';
+import { foreignHostAfter } from './foreign-host.ts';
 import type { HostKind } from './proxies.ts';
-
-/** A VIP that this node holds. */
-export interface HeldVip {
-  readonly uid: string;
-  readonly address: Ip;
-  /** It was never announced before, as far as this node knows. */
-  readonly isFirst: boolean;
-  /**
-   * Berth has not announced it yet, and took it over from another program of the cluster, which may still answer for it
-   * on a node. Only a host that is no node prevents its announcement.
-   */
-  readonly isAdopted?: boolean;
-  /** The links on which this node holds it. What is heard on another link is no claim to it. */
-  readonly links: readonly string[];
-}
-
-/** A host claims an address, by a frame that arrived on a link; `node` is set if it is a node of the cluster. */
-interface Claim {
-  readonly address: Ip;
-  readonly mac: string;
-  readonly link: string;
-  readonly node: string | undefined;
-  /** What the host is: the claims of a proxy are ignored, those of an unknown host wait. */
-  readonly kind: HostKind;
-}
-
-/** Whether another host uses a VIP. `proxy` is a host that answers for it because it answers for any address. */
-export type ConflictState =
-  | { readonly kind: 'Clear'; readonly proxy?: string }
-  /** It is probed before it is announced for the first time. */
-  | { readonly kind: 'Probing' }
-  /** Another host answered: it is not announced. */
-  | { readonly kind: 'Taken'; readonly mac: string }
-  /** Another program on a node of the cluster answered: it is not announced until that stops. */
-  | { readonly kind: 'OtherProgram'; readonly mac: string; readonly node: string }
-  /** It is announced, and another host claims it too. `node` is set if that is a node of the cluster. */
-  | { readonly kind: 'Contested'; readonly mac: string; readonly node: string | undefined };
+import {
+  type Claim,
+  type ConflictState,
+  contestedMs,
+  defendMs,
+  firstProbes,
+  type HeldVip,
+  isDue,
+  nextOf,
+  probe,
+  retryMs,
+  strayMs,
+  takenBy,
+  type Watched,
+} from './watched-vip.ts';
 
 /** The effects of a turn. */
 interface ConflictTurn {
@@ -57,40 +34,6 @@ interface ConflictTurn {
   readonly nextAt: number | undefined;
 }
 
-interface Watched {
-  vip: HeldVip;
-  state: ConflictState;
-  since: number;
-  probedAt: number;
-  pauseMs: number;
-  /** Probes since the last answer. */
-  unanswered: number;
-  foreign: ForeignHost | undefined;
-  /** When a host that is no node last claimed it, while it was announced. */
-  claimedAt: number;
-  defendedAt: number;
-  /** When another node of the cluster claimed the VIP, if it was not corrected since. */
-  strayAt: number | undefined;
-  proxy: string | undefined;
-  /** The last claim of a host of which it is not known whether it is a proxy. */
-  pending: Claim | undefined;
-}
-
-const firstProbes = { count: 3, pauseMs: 100 } as const;
-/**
- * A VIP that another host has is probed again after this time, which doubles up to the longest. It is free after three
- * unanswered probes.
- */
-const retryMs = { first: 250, longest: 10_000 } as const;
-/** A VIP is defended at most this often (RFC 5227 section 2.4 (b)). */
-const defendMs = 10_000;
-/** A foreign claim is reported for this long. */
-const contestedMs = 60_000;
-/**
- * A node that stood still, or returned, may claim a VIP that it no longer holds, and clients believe the newest frame.
- * So the holder announces the VIP again after this time, when it is clear that it is still the holder.
- */
-const strayMs = 300;
 /** During a takeover another speaker may claim a VIP for a moment: no conflict within this time. */
 const takeoverMs = 2_000;
 /**
@@ -143,6 +86,7 @@ export class Conflicts {
     if (watched === undefined || !watched.vip.links.includes(link)) return false;
     const { state } = watched;
     const isAnnounced = state.kind === 'Clear' || state.kind === 'Contested';
+    if (watched.vip.owner !== undefined && !isAnnounced) return false;
     if (claim.kind === 'Proxy') watched.proxy = mac;
     if (claim.kind === 'Proxy' || (watched.vip.isAdopted === true && node !== undefined && !isAnnounced)) return false;
     // A node that has moved back, or stood still, must be corrected soon.
@@ -243,7 +187,12 @@ export class Conflicts {
 
   /** After enough unanswered probes no other host has the VIP. */
   #judge(watched: Watched, now: number): void {
-    const { state, unanswered, probedAt } = watched;
+    const { state, unanswered, probedAt, vip } = watched;
+    if (vip.owner !== undefined && state.kind !== 'Clear') {
+      watched.unanswered = 0;
+      if (!('link' in state)) this.#set(watched, { kind: 'OtherProgram', ...vip.owner });
+      return;
+    }
     if (state.kind === 'Clear' || unanswered < firstProbes.count) return;
     if (now - probedAt < firstProbes.pauseMs) return;
     watched.foreign = undefined;
@@ -267,33 +216,4 @@ export class Conflicts {
     watched.strayAt = undefined;
     this.#hasChanged = true;
   }
-}
-
-function takenBy({ mac, node }: ForeignHost): ConflictState {
-  return node === undefined ? { kind: 'Taken', mac } : { kind: 'OtherProgram', mac, node };
-}
-
-function isDue(watched: Watched, now: number): boolean {
-  const { kind } = watched.state;
-  return kind !== 'Clear' && kind !== 'Contested' && now - watched.probedAt >= pauseOf(watched);
-}
-
-/** After an unanswered probe the next ones follow quickly. */
-function pauseOf({ state, unanswered, pauseMs }: Watched): number {
-  if (state.kind === 'Probing') return firstProbes.pauseMs;
-  return unanswered > 0 ? retryMs.first : pauseMs;
-}
-
-function probe(watched: Watched, probes: HeldVip[], now: number): void {
-  probes.push(watched.vip);
-  watched.probedAt = now;
-  watched.unanswered++;
-}
-
-function nextOf(watched: Watched): number {
-  const { state, probedAt, foreign, claimedAt, defendedAt, since, strayAt = Number.POSITIVE_INFINITY } = watched;
-  if (state.kind === 'Clear') return strayAt + strayMs;
-  if (state.kind !== 'Contested') return Math.max(since, probedAt + pauseOf(watched));
-  const defendAt = claimedAt > defendedAt ? defendedAt + defendMs : Number.POSITIVE_INFINITY;
-  return Math.min((foreign?.at ?? 0) + contestedMs, strayAt + strayMs, defendAt);
 }

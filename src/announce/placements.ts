@@ -3,10 +3,10 @@ import type { Ip } from '../addr/ip.ts';
 import { coversNode } from '../api/advertisement.ts';
 import type { HolderAction, HolderDecision } from '../election/view.ts';
 import { Memo } from '../memo/memo.ts';
-import type { ConflictState, HeldVip } from './conflict-detector.ts';
 import type { DesiredVip, DesiredVips, Unwanted } from './desired-vips.ts';
 import { isEdge, type LinkView } from './links.ts';
 import type { ProxySyncState } from './proxy-sync-gate.ts';
+import type { AddressOwner, ConflictState, HeldVip } from './watched-vip.ts';
 
 /**
  * Why a node is silent about a VIP:
@@ -103,8 +103,15 @@ export class Placer {
   }
 }
 
-/** The VIPs that this node holds, and whether it must probe each before its announcement. */
-export function heldOf(placements: readonly Placement[], { vips }: DesiredVips): readonly HeldVip[] {
+/**
+ * The VIPs that this node holds, and whether it must probe each before its announcement. `ownerOf` is the link of this
+ * node that has an address itself. Clients may use it as the node's own, so it is not announced for the first time.
+ */
+export function heldOf(
+  placements: readonly Placement[],
+  { vips }: DesiredVips,
+  ownerOf: (address: Ip) => AddressOwner | undefined,
+): readonly HeldVip[] {
   const desiredVipOf = new Map(vips.map((desiredVip) => [desiredVip.uid, desiredVip]));
   return placements.flatMap((placement): HeldVip[] => {
     if (placement.kind !== 'Announce') return [];
@@ -113,7 +120,8 @@ export function heldOf(placements: readonly Placement[], { vips }: DesiredVips):
     // With a higher term another node has announced the VIP before, even if it could not record that: no probes then.
     const isFirst = desiredVip !== undefined && !desiredVip.wasAnnounced && (term === 1 || desiredVip.wasTaken);
     const isAdopted = desiredVip?.isAdopted === true && (term === 1 || desiredVip.wasTaken);
-    return [{ uid, address, isFirst, isAdopted, links }];
+    const owner = isFirst && !isAdopted ? ownerOf(address) : undefined;
+    return [{ uid, address, isFirst, isAdopted, links, owner }];
   });
 }
 

@@ -4,7 +4,7 @@
  * before never waits, and no VIP waits for long.
  */
 import { type Family, familyOf } from '../addr/ip.ts';
-import type { HeldVip } from './conflict-detector.ts';
+import type { HeldVip } from './watched-vip.ts';
 
 /**
  * `Pending`: kube-proxy is not in sync yet, do not announce the VIP. `Unproven`: announced without proof. `Ready`:

@@ -5,9 +5,9 @@ import type { Ip } from '../addr/ip.ts';
 import type { HolderRecord } from '../api/entry-fields.ts';
 import type { Condition } from '../api/meta.ts';
 import { listed, withFittingMessage } from '../api/text.ts';
-import type { ConflictState } from './conflict-detector.ts';
 import type { Placement, SilenceReason } from './placements.ts';
 import type { VerifiedReason } from './verification-results.ts';
+import type { ConflictState } from './watched-vip.ts';
 
 /** The reasons of the condition `Announced` if it is true. */
 export const announcedReasons = ['Announced', 'MoveDamped', 'NoEndpoints', 'RulesRefused', 'DataPathUnproven'] as const;
@@ -183,6 +183,11 @@ function conflictOf(address: Ip, state: ConflictState): Finding | undefined {
     return conflict('AddressTaken', `another host, ${state.mac}, answers for ${address}: it is not announced`);
   }
   if (state.kind === 'OtherProgram') {
+    const until = 'it is not announced until that changes';
+    if (state.link !== undefined) {
+      const what = `${address} is an address of link ${state.link} (${state.mac}) of node ${state.node} itself`;
+      return conflict('AnnouncedByOtherProgram', `${what}: ${until}`);
+    }
     const who = `another program on node ${state.node} (${state.mac})`;
     return conflict('AnnouncedByOtherProgram', `${who} answers for ${address}: it is not announced until that stops`);
   }

@@ -18,17 +18,20 @@ type Standing = 'Announced' | 'Contested' | 'Silent';
 interface Known {
   /** What this node does with it; undefined before it was decided. */
   readonly placement: Placement | undefined;
+  /** A link of this node has it, and this node's kernel answers for it. */
+  readonly isOwn?: boolean;
   /** Why no node may announce it. */
   readonly unwanted: NotDesiredReason | undefined;
 }
 
 /** The standing of an address: by this node's own placement, and for addresses of other nodes by their records. */
-export function standingOf(entry: AllocationView, { placement, unwanted }: Known): Standing {
+export function standingOf(entry: AllocationView, { placement, unwanted, isOwn = false }: Known): Standing {
   if (placement?.kind === 'Withhold') return 'Silent';
   if (unwanted !== undefined && isNever(unwanted, placement)) return 'Silent';
   const isHere = placement?.kind === 'Announce' || placement?.kind === 'StandIn';
   const isAnnounced = isHere || recordOf(entry);
-  if (isAnnounced === false) return 'Silent';
+  // As long as no node announces it, it is an address of this node, whatever a Service requests.
+  if (isAnnounced === false || (isOwn && isAnnounced === undefined)) return 'Silent';
   if (isAnnounced === undefined && placement !== undefined)
     return placement.holder === undefined ? 'Silent' : 'Contested';
   const conflict = allocationCondition(entry, allocationConditions.conflict);

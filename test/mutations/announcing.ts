@@ -5,7 +5,7 @@ import type { Mutation } from './mutation.ts';
 export const announcing: readonly Mutation[] = [
   {
     id: 'one-probe-in-place-of-three',
-    file: 'announce/conflict-detector.ts',
+    file: 'announce/watched-vip.ts',
     old: 'const firstProbes = { count: 3, pauseMs: 100 } as const;',
     new: 'const firstProbes = { count: 1, pauseMs: 100 } as const;',
     consequence: 'An address that another host uses is announced because one probe was lost.',
@@ -45,7 +45,7 @@ export const announcing: readonly Mutation[] = [
   },
   {
     id: 'defends-without-a-pause',
-    file: 'announce/conflict-detector.ts',
+    file: 'announce/watched-vip.ts',
     old: 'const defendMs = 10_000;',
     new: 'const defendMs = 10;',
     consequence: 'Two hosts with the same address flood the network with claims.',

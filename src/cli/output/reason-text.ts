@@ -77,7 +77,8 @@ const remedies: Readonly<Record<string, string>> = {
     'let the heartbeats of the speakers (UDP) pass: check the firewall of the nodes, and NetworkPolicies',
   NoNodeAddress: "give the node an address of the VIP's family (kubelet's --node-ip), or ask for hand-off KubeProxy",
   AddressTaken: 'find the host with that MAC and remove the address from it, or ask for another address',
-  AnnouncedByOtherProgram: 'stop the other program on that node (MetalLB, kube-vip), or set strictARP in kube-proxy',
+  AnnouncedByOtherProgram:
+    'stop the other program on that node (MetalLB, kube-vip), set strictARP in kube-proxy, or take an address of the node out of the pool',
   ForeignClaim: 'find the host by its MAC: a client may reach that host or the holder',
   NoEndpoints: "check the Service's Pods: none is ready",
   MoveDamped: 'find out why the address moves so often: kubectl get events, and the logs of the speakers',

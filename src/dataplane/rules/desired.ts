@@ -12,13 +12,16 @@ import { spreadOut } from './spread.ts';
 import { answerPings, refuseUnserved } from './unserved.ts';
 import { watchVips } from './vip-counters.ts';
 
-/** The tables for a node's data path. Of VIPs that no node announces, only the kernel's own frames are touched: it must not claim them. */
+/** The tables for a node's data path. Of VIPs that no node announces, only the kernel's own frames are touched: it must not claim them, unless a link of this node has them. */
 export function rulesetOf(path: DataPath): Ruleset {
   const silent = new Set(path.vips.filter(({ restraint }) => restraint === 'Silent').map(({ address }) => address));
+  const onLinks = new Set(path.links.flatMap(({ addresses }) => addresses));
+  // Such an address is one of this node. In IPVS mode kube-proxy keeps VIPs on a link without ARP, which is not among these.
+  const vips = path.vips.filter(({ address }) => !(silent.has(address) && onLinks.has(address)));
   return [
-    familyTable('IPv4', path),
-    familyTable('IPv6', path),
-    tableOf('arp', [silenceKernelArp(path.vips, path.links)]),
+    familyTable('IPv4', { ...path, vips }),
+    familyTable('IPv6', { ...path, vips }),
+    tableOf('arp', [silenceKernelArp(vips, path.links)]),
     tableOf('netdev', [spreadOut({ ...path, spread: path.spread.filter(({ vip }) => !silent.has(vip)) })]),
   ];
 }

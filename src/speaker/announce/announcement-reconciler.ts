@@ -1,9 +1,9 @@
 /** Combines the desired VIPs, the decisions of the election and the state of this node's links into placements, and has the announcer apply them. */
 import { familyOf, type Ip } from '../../addr/ip.ts';
-import type { HeldVip } from '../../announce/conflict-detector.ts';
 import { heldOf, type Placement, Placer, withheld, withheldUnserved } from '../../announce/placements.ts';
 import { impossibleOn, type ProxyQuestion } from '../../announce/proxies.ts';
 import { unusableReason } from '../../announce/usable-link.ts';
+import type { AddressOwner, HeldVip } from '../../announce/watched-vip.ts';
 import type { Link } from '../../linux/links.ts';
 import type { LinkVips } from '../../linux/worker/responder-thread.ts';
 import { isSameList } from '../../memo/memo.ts';
@@ -58,7 +58,7 @@ export class AnnouncementReconciler {
     const { vips, links } = view;
     const node = informers.nodes.store.values().find(({ name }) => name === self);
     this.#elected = this.#placer.place(vips, runner.decisions, { self, labels: node?.labels ?? {}, links });
-    const held = heldOf(this.#elected, vips);
+    const held = heldOf(this.#elected, vips, ownersAmong(view.allLinks, self));
     conflicts.observe(held);
     proxy.observe(held);
     const before = this.#placements;
@@ -111,6 +111,14 @@ export class AnnouncementReconciler {
     const name = announcing.includes(link) ? link : announcing[0];
     return this.#parts.runner.linksOf(node)?.find((one) => one.name === name)?.mac;
   }
+}
+
+/** The link of this node that has an address; not the loopback, nor a link without ARP, on which kube-proxy keeps the VIPs in IPVS mode. */
+function ownersAmong(links: readonly Link[], node: string): (address: Ip) => AddressOwner | undefined {
+  const owners = new Map<Ip, AddressOwner>();
+  for (const { name: link, mac, noArp, addresses } of links)
+    if (!noArp) for (const { address } of addresses) owners.set(address, { node, link, mac });
+  return (address) => owners.get(address);
 }
 
 /** The whole desired state of the links: the VIPs and stand-ins that each answers for, and the families in which it hears other hosts. */

@@ -1,6 +1,7 @@
 /** Detects other hosts that use this node's VIPs: runs the conflict detector on the real clock. */
-import { type ConflictState, Conflicts, type HeldVip } from '../../announce/conflict-detector.ts';
+import { Conflicts } from '../../announce/conflict-detector.ts';
 import { type HostKind, Proxies, type ProxyQuestion } from '../../announce/proxies.ts';
+import type { ConflictState, HeldVip } from '../../announce/watched-vip.ts';
 import type { HeardClaim } from '../../linux/worker/responder-messages.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';

@@ -1,6 +1,7 @@
 /** Queries kube-proxy for its last synchronization, until it has rules for the VIPs that this node will announce for the first time. */
-import type { HeldVip } from '../../announce/conflict-detector.ts';
+
 import { ProxySyncGate, type ProxySyncState } from '../../announce/proxy-sync-gate.ts';
+import type { HeldVip } from '../../announce/watched-vip.ts';
 import { readProxySync } from '../../kube/proxy-health.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 

@@ -1,10 +1,10 @@
 /** Reports the state of the VIPs on this node: in the status of the ledger's entries, and in the speaker's document `/status`. */
 import type { Ip } from '../../addr/ip.ts';
-import type { ConflictState } from '../../announce/conflict-detector.ts';
 import { isIdle } from '../../announce/idle.ts';
 import type { Placement } from '../../announce/placements.ts';
 import { type DataPathFault, type Finding, type Report, Reporter } from '../../announce/reports.ts';
 import { unusableReason } from '../../announce/usable-link.ts';
+import type { ConflictState } from '../../announce/watched-vip.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../../api/allocation.ts';
 import type { Condition } from '../../api/meta.ts';
 import type { LinkStatus, SpeakerStatus, VipStatus } from '../../api/speaker-status.ts';

@@ -173,10 +173,12 @@ export class DataplaneWatch {
     ];
   }
 
-  #restraints({ unwanted }: DesiredVips): (entry: AllocationView) => VipPath['restraint'] {
+  #restraints({ unwanted }: DesiredVips, links: readonly Link[]): (entry: AllocationView) => VipPath['restraint'] {
+    const own = new Set(links.flatMap(({ addresses }) => addresses.map(({ address }) => address)));
     const reasons = new Map(unwanted.map(({ uid, reason }) => [uid, reason]));
     return (entry) => {
-      const known = { placement: this.#placements?.get(entry.uid), unwanted: reasons.get(entry.uid) };
+      const isOwn = own.has(entry.address);
+      const known = { placement: this.#placements?.get(entry.uid), unwanted: reasons.get(entry.uid), isOwn };
       const standing = standingOf(entry, known);
       return standing === 'Announced' ? undefined : standing;
     };
@@ -207,7 +209,7 @@ export class DataplaneWatch {
       service: (uid) => informers.services.store.get(uid),
       handOff: options.handOff,
       isServed: servedBy(slices),
-      restraintOf: this.#restraints(desired),
+      restraintOf: this.#restraints(desired, links),
       now,
     });
     const spreadPlan = spread.plan({

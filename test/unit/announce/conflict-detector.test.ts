@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { type ConflictState, Conflicts, type HeldVip } from '../../../src/announce/conflict-detector.ts';
+import { Conflicts } from '../../../src/announce/conflict-detector.ts';
+import type { ConflictState, HeldVip } from '../../../src/announce/watched-vip.ts';
 
 const address = '192.0.2.1' as Ip;
 const link = 'eth0';

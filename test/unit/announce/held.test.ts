@@ -29,7 +29,7 @@ function isFirst({ term, wasAnnounced = false, wasTaken = false }: Case): boolea
     },
     ...{ advertisements: [advertisement()], wasAnnounced, isAdopted: false, wasTaken },
   };
-  return heldOf([placement], { vips: [desiredVip], unwanted: [] })[0]?.isFirst;
+  return heldOf([placement], { vips: [desiredVip], unwanted: [] }, () => undefined)[0]?.isFirst;
 }
 
 test('a VIP that no node ever held is probed first', () => assert.equal(isFirst({ term: 1 }), true));
@@ -49,5 +49,8 @@ test('a VIP for which another host answered is probed first, whichever node held
 
 test('a VIP that is not announced is not probed', () => {
   const silent: Placement = { kind: 'Silent', vip, uid: 'u', holder: 'other', reason: 'NotHolder' };
-  assert.deepEqual(heldOf([silent], { vips: [], unwanted: [] }), []);
+  assert.deepEqual(
+    heldOf([silent], { vips: [], unwanted: [] }, () => undefined),
+    [],
+  );
 });

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import type { ConflictState } from '../../../src/announce/conflict-detector.ts';
 import { type Placement, withheld, withheldUnserved } from '../../../src/announce/placements.ts';
 import { type DataPathFault, type Report, Reporter } from '../../../src/announce/reports.ts';
+import type { ConflictState } from '../../../src/announce/watched-vip.ts';
 
 const vip = '192.0.2.1' as Ip;
 const mac = '02:00:00:00:00:99';

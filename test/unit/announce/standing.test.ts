@@ -68,3 +68,16 @@ test('rules touch only packets for addresses that the cluster announces', () => 
     assert.equal(standingOf(entry(vip, service('s'), facts), { placement, unwanted }), standing, what);
   }
 });
+
+test('rules touch no packet for an address of this node before a node announces it', () => {
+  const own: readonly Row[] = [
+    ['nothing is decided', 'Silent', {}],
+    ['another node holds it, and has recorded nothing yet', 'Silent', {}, silent('NotHolder')],
+    ['this node holds it, and does not announce it', 'Silent', {}, withheld('AnnouncedByOtherProgram')],
+    ['another node announces it', 'Announced', recorded(yes), silent('NotHolder')],
+    ['this node announces it, as another program did before', 'Announced', {}, announce],
+  ];
+  for (const [what, standing, facts, placement, unwanted] of own) {
+    assert.equal(standingOf(entry(vip, service('s'), facts), { placement, unwanted, isOwn: true }), standing, what);
+  }
+});

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import type { ConflictState } from '../../../src/announce/conflict-detector.ts';
 import { type Placement, withheld } from '../../../src/announce/placements.ts';
 import { type ReportContext, Reporter } from '../../../src/announce/reports.ts';
 import { VerificationResults } from '../../../src/announce/verification-results.ts';
+import type { ConflictState } from '../../../src/announce/watched-vip.ts';
 import { parseAllocation, type RawAllocation } from '../../../src/api/allocation.ts';
 import { spreadFinding } from '../../../src/dataplane/plan/spread-report.ts';
 import { ApiError, type KubeClient } from '../../../src/kube/client.ts';

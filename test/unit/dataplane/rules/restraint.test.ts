@@ -66,6 +66,21 @@ test("this node's kernel is kept silent about VIPs that no node announces, too",
   assert.equal(elements('ip6', 'silent_vips'), 'fd99::302');
 });
 
+test("this node's kernel answers for an address that one of its links has, as long as no node announces it", () => {
+  const addresses = ['10.99.3.2', 'fd99::302'] as Ip[];
+  const links = [{ name: 'v0', addresses, hasVips: true }];
+  const textOf = (restraint: VipPath['restraint']) =>
+    JSON.stringify(
+      rulesetOf({ ...full(as(restraint)), links }).map(({ collections }) =>
+        [...collections].map(([, { elements }]) => [...elements]),
+      ),
+    );
+  for (const address of ['10.99.3.2', 'fd99::302', '302"']) {
+    assert.ok(!textOf('Silent').includes(address), address);
+    assert.ok(textOf('Contested').includes(address), address);
+  }
+});
+
 test('what refuses packets leaves contested VIPs out', () => {
   const [ip] = rulesetOf(full([...announced, ...as('Contested')]));
   assert.deepEqual([...(ip?.collections.get('contested')?.elements.keys() ?? [])], ['10.99.3.2']);

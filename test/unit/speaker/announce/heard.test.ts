@@ -130,6 +130,30 @@ test('an adopted address is announced while another program still answers for it
   assert.equal(one.box.announces(), true);
 });
 
+test('an address that a link of this node has is not announced, and the node is named, until the link has it no more', (t) => {
+  const owner = link('eth1', { mac: '02:00:00:00:00:05', addresses: [{ address: vip, prefix: 24 }] });
+  const { time, box } = boxOf(t, { ...shown(vip), ...alone }, [eth0, owner]);
+  time.run(3_000, () => assert.equal(box.announces(), false));
+  assert.equal(box.status()?.reason, 'AnnouncedByOtherProgram');
+  assert.deepEqual(box.status()?.conflict, { kind: 'OtherProgram', mac: owner.mac, node: self });
+  box.links = [eth0];
+  box.desired.observe();
+  time.run(1_000);
+  assert.equal(box.status()?.conflict, undefined);
+});
+
+for (const [desc, facts] of [
+  ['announced before', announcedBy(self)],
+  ['adopted', { adopted: true }],
+] as const) {
+  test(`an address that was ${desc} is announced by a node although its link has it`, (t) => {
+    const owner = link('eth0', { addresses: [...eth0.addresses, { address: vip, prefix: 32 }] });
+    const { time, box } = boxOf(t, { ...shown(vip, facts), ...alone }, [owner]);
+    time.run(500);
+    assert.equal(box.announces(), true);
+  });
+}
+
 test("a node's own frame that arrives on its second link is no claim of another host", (t) => {
   const second = link('eth1', { mac: '02:00:00:00:00:02' });
   const { time, box } = boxOf(t, { ...shown(vip, announcedBy(self)), ...alone }, [eth0, second]);
