@@ -211,7 +211,9 @@ export class HolderElector {
     this.#updateOthers(review, now);
     const listening = this.isListening(now);
     const state = this.#state === 'Serving' && listening ? 'Listening' : this.#state;
-    const linkProbes = this.#linkProbes.review(this.#input?.links ?? [], this.peers, now);
+    // Without a VIP the packet worker hears no answers, and no link matters.
+    const judged = this.#input?.vips.length ? this.#input.links : [];
+    const linkProbes = this.#linkProbes.review(judged, this.peers, now);
     const links = this.#links;
     if (state !== this.#sentState || !isSameLinks(links, this.#sentLinks)) this.#schedule.sendSoonToAll(now);
     this.#sentState = state;

@@ -6,7 +6,7 @@
  * there, nor peers that all hear nothing there themselves: then it is not known whose links are broken, and every holder
  * stays.
  */
-import { type Ip, parseIp } from '../addr/ip.ts';
+import { familyOf, type Ip, parseIp } from '../addr/ip.ts';
 import { addressesOnLink, inSubnet, parseLinkAddresses } from '../addr/subnet.ts';
 import { type PeerLink, times } from '../liveness/messages.ts';
 import type { Peer } from '../liveness/peer.ts';
@@ -34,6 +34,7 @@ interface Quiet {
 
 /** At least this many peers must be missed on a link. */
 const leastPeers = 2;
+/** At most this many addresses of each family are probed: the silence of one family says nothing about the other. */
 const mostProbes = 3;
 const leastProbes = 3;
 const pauseMs = { first: 50, later: 500 } as const;
@@ -89,7 +90,8 @@ export class LinkProbes {
       if (now - quiet.probedAt < (quiet.probes < quickProbes ? pauseMs.first : pauseMs.later)) continue;
       Object.assign(quiet, { probedAt: now, probes: quiet.probes + 1 } satisfies Partial<Quiet>);
       const addresses = known.flatMap((peer) => addressesOn(link, peer));
-      probes.push(...addresses.slice(0, mostProbes).map((address) => ({ link: link.name, address })));
+      for (const some of Map.groupBy(addresses, familyOf).values())
+        probes.push(...some.slice(0, mostProbes).map((address) => ({ link: link.name, address })));
     }
     for (const name of this.#quiet.keys()) if (!links.some((link) => link.name === name)) this.#quiet.delete(name);
     if (silent.size !== this.#noInboundTraffic.size || [...silent].some((name) => !this.#noInboundTraffic.has(name)))

@@ -1,5 +1,5 @@
 /** Combines the desired VIPs, the decisions of the election and the state of this node's links into placements, and has the announcer apply them. */
-import { familyOf, type Ip } from '../../addr/ip.ts';
+import type { Ip } from '../../addr/ip.ts';
 import { heldOf, type Placement, Placer, withheld, withheldUnserved } from '../../announce/placements.ts';
 import { impossibleOn, type ProxyQuestion } from '../../announce/proxies.ts';
 import { unusableReason } from '../../announce/usable-link.ts';
@@ -121,7 +121,10 @@ function ownersAmong(links: readonly Link[], node: string): (address: Ip) => Add
   return (address) => owners.get(address);
 }
 
-/** The whole desired state of the links: the VIPs and stand-ins that each answers for, and the families in which it hears other hosts. */
+/**
+ * The whole desired state of the links: the VIPs and stand-ins that each answers for, and the families in which it hears other hosts. These
+ * are both: peers are probed at their own addresses, too.
+ */
 function byLink(
   placed: readonly Placement[],
   links: readonly Link[],
@@ -139,6 +142,6 @@ function byLink(
         const mac = macOf(placement, link.name);
         return mac === undefined ? [] : [{ vip: placement.vip, mac }];
       }),
-    listens: [...new Set(placed.map(({ vip }) => familyOf(vip)))],
+    listens: ['IPv4', 'IPv6'],
   }));
 }

@@ -142,3 +142,15 @@ test('no heartbeat goes to an address of this node, which a peer reports as that
   assert.equal(prober.linkTo('172.17.0.2')?.name, 'docker0');
   assert.equal(prober.linkTo('192.0.2.9')?.name, 'eth0');
 });
+
+test('answers of both families are heard on a link, whatever families the VIPs have', (t) => {
+  const time = new VirtualTime(t);
+  const box = new NodeInABox(shown(vip, announcedBy(self)), [link('eth0')]);
+  t.after(() => box.close());
+  box.desired.observe();
+  time.run(2_000);
+  assert.deepEqual(
+    box.applied.map(({ listens }) => listens),
+    [['IPv4', 'IPv6']],
+  );
+});
