@@ -22,13 +22,17 @@ export function endpointKey(service: string, vip: Ip): string {
   return `${service} ${familyOf(vip)}`;
 }
 
+/** The nodes with an endpoint of a family that serves, or {@link elsewhere}, by {@link endpointKey}. */
+export interface EndpointNodes {
+  get(key: string): Pick<ReadonlySet<string>, 'has' | 'size'> | undefined;
+}
+
 /** All facts on which the desired VIPs depend: the same on every node. */
 export interface DesiredVipSnapshot {
   readonly ledger: readonly AllocationView[];
   /** The Service with a uid. */
   readonly service: (uid: string) => ServiceView | undefined;
-  /** The nodes with an endpoint of a family that serves, or {@link elsewhere}, by {@link endpointKey}. */
-  readonly endpointNodes: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly endpointNodes: EndpointNodes;
   readonly advertisements: readonly AdvertisementView[];
   readonly nodes: readonly NodeView[];
   /** The nodes that run a speaker. */
@@ -163,7 +167,7 @@ interface Cover {
   readonly advertisements: readonly AdvertisementView[];
   readonly eligible: ReadonlySet<string>;
   /** The eligible nodes with an endpoint of an {@link endpointKey}; the same set as long as it does not change. */
-  readonly withEndpoint: (key: string, endpointNodes: DesiredVipSnapshot['endpointNodes']) => ReadonlySet<string>;
+  readonly withEndpoint: (key: string, endpointNodes: EndpointNodes) => ReadonlySet<string>;
   readonly serves: (node: string, address: Ip) => boolean;
   /** The links on which a node would announce an address; undefined: it has not reported its links. */
   readonly linksOf: (node: string, address: Ip) => readonly string[] | undefined;
@@ -196,7 +200,8 @@ function coverOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: L
   const chosen = (node: string, address: Ip) => chooser(node)(address);
   const sets = new Map<string, { readonly key: string; readonly nodes: ReadonlySet<string> }>();
   const withEndpoint: Cover['withEndpoint'] = (endpoints, endpointNodes) => {
-    const able = [...eligible].filter((node) => endpointNodes.get(endpoints)?.has(node));
+    const there = endpointNodes.get(endpoints);
+    const able = [...eligible].filter((node) => there?.has(node));
     const key = able.join(' ');
     const before = sets.get(endpoints);
     const same = before?.key === key ? before : { key, nodes: new Set(able) };

@@ -12,13 +12,15 @@ export interface RawObject {
 }
 
 /** What an informer watches, and what it calls. */
-interface InformerOptions<R extends RawObject, V extends Identity> {
+interface InformerOptions<R extends RawObject, V extends Identity, S extends ViewStore<V>> {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly path: string;
   readonly labelSelector?: string;
   /** The view of an object; undefined for an object that does not matter. */
   readonly parse: (raw: R) => V | undefined;
+  /** Where the views are kept; by default a store of the informer's own. */
+  readonly store?: S;
   readonly onChange: () => void;
   /** A watch that is silent for this time after its first event is started again. Bookmarks come once a minute: the default is 90 s. */
   readonly silenceMs?: number;
@@ -68,9 +70,9 @@ const watchSeconds = { least: 300, most: 600 } as const;
 type Next = 'Resume' | 'Check' | 'List';
 
 /** Keeps views of all objects of one kind while `run` runs. */
-export class Informer<R extends RawObject, V extends Identity> {
-  readonly store = new ViewStore<V>();
-  readonly #options: InformerOptions<R, V>;
+export class Informer<R extends RawObject, V extends Identity, S extends ViewStore<V> = ViewStore<V>> {
+  readonly store: S;
+  readonly #options: InformerOptions<R, V, S>;
   readonly #watchdog: Watchdog;
   #next: Next = 'Resume';
   /** Ends the watch that is under way. */
@@ -79,8 +81,9 @@ export class Informer<R extends RawObject, V extends Identity> {
   #seeded = false;
   #failures = 0;
 
-  constructor(options: InformerOptions<R, V>) {
+  constructor(options: InformerOptions<R, V, S>) {
     this.#options = options;
+    this.store = options.store ?? (new ViewStore<V>() as S);
     this.#watchdog = new Watchdog(options.stuckMs ?? defaultStuckMs);
   }
 

@@ -47,6 +47,10 @@ export interface DesiredView {
 export class DesiredState {
   /** The desired state was read again. */
   readonly changed = new Emitter<[view: DesiredView]>();
+  /** A link that matters has changed: the desired state must be read again. */
+  readonly outdated = new Emitter();
+  /** Only links that do not matter have changed: those of Pods, which come and go with every Pod. */
+  readonly podLinksChanged = new Emitter<[allLinks: readonly Link[]]>();
   readonly #parts: DesiredStateParts;
   readonly #reader = new DesiredVipReader();
   #view: DesiredView | undefined;
@@ -87,7 +91,27 @@ export class DesiredState {
     this.changed.emit(this.#view);
   };
 
-  /** The links that matter. Links of Pods come and go with every Pod: they must not make anything be decided again. */
+  /** The kernel reports a change of links. */
+  noteLinks = (): void => {
+    const view = this.#view;
+    const allLinks = this.#readLinks();
+    const before = this.#links;
+    if (view && allLinks && this.#onNetwork(allLinks, view.snapshot.advertisements) === before) {
+      this.#view = { ...view, allLinks };
+      this.podLinksChanged.emit(allLinks);
+    } else this.outdated.emit();
+  };
+
+  /** The links; undefined if the kernel does not list them now. The next pass tries again, and reports the error. */
+  #readLinks(): readonly Link[] | undefined {
+    try {
+      return this.#parts.monitor.links();
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The links that matter; the same list as long as none has changed. */
   #onNetwork(all: readonly Link[], advertisements: readonly AdvertisementView[]): readonly Link[] {
     const links = all.filter((link) => isOnNetwork(link, isNamedExactly(link.name, advertisements)));
     if (JSON.stringify(links) !== JSON.stringify(this.#links)) this.#links = links;

@@ -1,6 +1,5 @@
 /** The informers of a speaker, and the snapshot of the cluster that they give. */
 import type { DesiredVipSnapshot } from '../announce/desired-vips.ts';
-import { endpointNodes } from '../announce/endpoint-nodes.ts';
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../api/advertisement.ts';
 import { type AllocationView, parseAllocation, type RawAllocation } from '../api/allocation.ts';
 import { type EndpointSliceView, parseEndpointSlice, type RawEndpointSlice } from '../api/endpoints.ts';
@@ -17,6 +16,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { Informer } from '../kube/informer.ts';
 import { collections, podsPath } from '../kube/resources.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { EndpointStore } from './endpoint-store.ts';
 
 /** The speaker's informers. */
 export interface Informers {
@@ -24,7 +24,7 @@ export interface Informers {
   readonly services: Informer<RawService, ServiceView>;
   readonly advertisements: Informer<RawAdvertisement, AdvertisementView>;
   readonly nodes: Informer<RawNode, NodeView>;
-  readonly endpointSlices: Informer<RawEndpointSlice, EndpointSliceView>;
+  readonly endpointSlices: Informer<RawEndpointSlice, EndpointSliceView, EndpointStore>;
   readonly pods: Informer<RawPod, SpeakerPodView>;
 }
 
@@ -53,9 +53,22 @@ export function makeInformers(common: Watching, peers: Peers): Informers {
     services: new Informer({ ...common, path: collections.services, parse: parseService }),
     advertisements: new Informer({ ...common, path: collections.advertisements, parse: parseAdvertisement }),
     nodes: new Informer({ ...common, path: collections.nodes, parse: parseNode }),
-    endpointSlices: new Informer({ ...common, path: collections.endpointSlices, parse: parseEndpointSlice }),
+    endpointSlices: endpointInformer(common),
     pods: new Informer({ ...common, path: podsPath(peers.namespace), labelSelector, parse: parseSpeakerPod }),
   };
+}
+
+/** A Pod that starts changes a slice: that is no change of the cluster as long as nothing depends on it. */
+function endpointInformer({ onChange, ...common }: Watching): Informers['endpointSlices'] {
+  const store = new EndpointStore();
+  let seen = store.answersRevision;
+  const onSlice = () => {
+    if (seen === store.answersRevision) return;
+    seen = store.answersRevision;
+    onChange();
+  };
+  const of = { path: collections.endpointSlices, parse: parseEndpointSlice, store };
+  return new Informer({ ...common, ...of, onChange: onSlice });
 }
 
 /** The state of the cluster now. `others` names nodes whose speakers run without a Pod. */
@@ -63,7 +76,7 @@ export function clusterSnapshot(informers: Informers, others: readonly string[])
   return {
     ledger: informers.allocations.store.values(),
     service: (uid) => informers.services.store.get(uid),
-    endpointNodes: endpointNodes(informers.endpointSlices.store.values()),
+    endpointNodes: informers.endpointSlices.store.nodes,
     advertisements: informers.advertisements.store.values(),
     nodes: informers.nodes.store.values(),
     // A Pod that starts or terminates counts: its heartbeats show whether its speaker is alive.

@@ -99,8 +99,8 @@ interface Surroundings {
 /** Makes all parts, each after those that it depends on. No event reaches a part before they are wired. */
 async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroundings) {
   const { nodeName, livenessPort: port, livenessKey: keyFile } = options;
-  const [changed, unreachable] = [new Emitter(), new Emitter()];
-  const monitor = open.adopt(openLinkMonitor(changed.emit), (one) => one.close());
+  const [changed, unreachable, linksChanged] = [new Emitter(), new Emitter(), new Emitter()];
+  const monitor = open.adopt(openLinkMonitor(linksChanged.emit), (one) => one.close());
   const announcer = open.adopt(await startAnnouncer(log), async (one) =>
     log.info(await one.close(), 'frames by outcome'),
   );
@@ -142,7 +142,7 @@ async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroun
 
   const pass = async () => [desired.observe, dataplane.reconcile].forEach((run) => void run());
   const loop = new Loop({ log, resyncMs, pass });
-  const sources = { changed, unreachable, monitor, client, informers, snapshot };
+  const sources = { changed, unreachable, linksChanged, monitor, client, informers, snapshot };
   return {
     ...sources,
     ...announcing,

@@ -53,8 +53,10 @@ interface SpeakerParts extends AnnouncingParts {
   readonly tester: SpoofTester;
   readonly snapshot: Pick<SnapshotFile, 'use'>;
   readonly loop: Loop;
-  /** The cluster or a link of this node has changed. */
+  /** The cluster has changed. */
   readonly changed: Emitter;
+  /** A link of this node has changed. */
+  readonly linksChanged: Emitter;
   /** The API server does not answer. */
   readonly unreachable: Emitter;
 }
@@ -79,6 +81,7 @@ export function wireAnnouncing(parts: AnnouncingParts): void {
   hearing.heard.to(conflicts.heard);
   hearing.heard.to(verifier.heard);
   desired.changed.to(({ allLinks }) => hearing.observe(allLinks));
+  desired.podLinksChanged.to((allLinks) => hearing.observe(allLinks));
   desired.changed.to(({ links }) => prober.observe(links));
   desired.changed.to(verifier.observe);
   desired.changed.to(({ addresses }) =>
@@ -115,9 +118,11 @@ export function wireSpeaker(parts: SpeakerParts, fail: (error: Error) => void): 
     unreachable,
     loop,
   } = parts;
-  const { reconciler } = parts;
+  const { desired, linksChanged, reconciler } = parts;
   wireAnnouncing(parts);
   changed.to(loop.trigger);
+  linksChanged.to(desired.noteLinks);
+  desired.outdated.to(loop.trigger);
   unreachable.to(snapshot.use);
   announcer.linkFailed.to(() => loop.triggerIn(relinkMs));
   announcer.threadFailed.to(fail);

@@ -38,6 +38,16 @@ program
   });
 
 program
+  .command('pod-start')
+  .description('what a change of one EndpointSlice costs a speaker with many VIPs, without a kernel and an API server')
+  .option('--vips <count>', 'number of VIPs', positiveInteger, 10_000)
+  .option('--rounds <count>', 'number of changes of each kind; prints medians and quartiles', positiveInteger, 30)
+  .action(async (options: { readonly vips: number; readonly rounds: number }) => {
+    const { benchPodStart } = await import('./pod-start.ts');
+    await benchPodStart(options);
+  });
+
+program
   .command('footprint')
   .description(
     'memory of both roles in their Pods, and the time from the start of a process until it does its work, on a cluster of one node',

@@ -206,8 +206,8 @@ export const announcing: readonly Mutation[] = [
   {
     id: 'ending-endpoints-count-beside-ready-ones',
     file: 'announce/endpoint-nodes.ts',
-    old: '[key, ready.size > 0 ? ready : ending]',
-    new: '[key, new Set([...ready, ...ending])]',
+    old: 'ready.length > 0 ? ready : all',
+    new: 'all',
     consequence: 'An address stays at a node whose last Pod of the Service is ending.',
     tests: ['unit/announce/endpoint-nodes.test.ts'],
   },

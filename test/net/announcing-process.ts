@@ -44,8 +44,8 @@ const fail = (error: Error) => {
   throw error;
 };
 const log = createLogger('speaker', 'fatal');
-const changed = new Emitter();
-const monitor = openLinkMonitor(changed.emit);
+const linksChanged = new Emitter();
+const monitor = openLinkMonitor(linksChanged.emit);
 const announcer = await startAnnouncer(log);
 announcer.threadFailed.to(fail);
 // The client is never used: the informers are filled from the argument.
@@ -93,7 +93,8 @@ const writer = { record: nothing };
 const reporter = new StatusReporter({ ...announcing, writer, blockedOn: noNodes, spreadOf: nothing });
 wireAnnouncing({ ...announcing, hearing: new Hearing(), transport, reconciler, reporter, takeovers: new Takeovers() });
 const loop = new Loop({ log, resyncMs: 5_000, pass: async () => desired.observe() });
-changed.to(loop.trigger);
+linksChanged.to(desired.noteLinks);
+desired.outdated.to(loop.trigger);
 announcer.linkFailed.to(() => loop.triggerIn(1_000));
 runner.linksChanged.to(loop.trigger);
 

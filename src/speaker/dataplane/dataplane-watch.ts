@@ -22,7 +22,7 @@ import type { DesiredState } from '../desired-state.ts';
 import type { ElectionRunner } from '../election/election-runner.ts';
 import type { Informers } from '../informers.ts';
 import { DeadNodeWatch } from './dead-node-watch.ts';
-import { type LinkOf, servedBy } from './spread-targets.ts';
+import type { LinkOf } from './spread-targets.ts';
 import type { SpreadWatch } from './spread-watch.ts';
 
 /** The options of the installation for the data path. */
@@ -160,10 +160,11 @@ export class DataplaneWatch {
   #factsOf(links: readonly Link[], linksKey: string): readonly unknown[] {
     const { informers, runner, blockedOn } = this.#parts;
     const { allocations, services, endpointSlices, nodes, advertisements } = informers;
-    const revisions = [allocations, services, endpointSlices, nodes, advertisements].map(({ store }) => store.revision);
+    const revisions = [allocations, services, nodes, advertisements].map(({ store }) => store.revision);
     const blocked = links.flatMap(({ name }) => blockedOn(name)).join(' ');
     return [
       ...revisions,
+      endpointSlices.store.answersRevision,
       runner.decisions,
       runner.membership,
       linksKey,
@@ -203,17 +204,18 @@ export class DataplaneWatch {
     const neighborLinks = { own: links, of: (node: string) => runner.linksOf(node) };
     const neighborFor = (node: string, vip: Ip) =>
       isGone(node) ? undefined : this.#neighbors.find(node, vip, neighborLinks);
-    const slices = informers.endpointSlices.store.values();
+    const endpoints = informers.endpointSlices.store;
+    endpoints.watchNodes(this.#deadNodes.dead);
     const vips = this.#reader.read({
       ledger: informers.allocations.store.values(),
       service: (uid) => informers.services.store.get(uid),
       handOff: options.handOff,
-      isServed: servedBy(slices),
+      isServed: endpoints.isServed,
       restraintOf: this.#restraints(desired, links),
       now,
     });
     const spreadPlan = spread.plan({
-      ...{ desired, links, slices, paths: vips, now },
+      ...{ desired, links, paths: vips, endpoints: endpoints.countsOf, now },
       hosts: {
         ...{ self, present: new Set(runner.membership.present), neighborFor },
         isDraining: (node) => nodes.get(node)?.draining === true,
@@ -223,7 +225,7 @@ export class DataplaneWatch {
     });
     const held = runner.decisions.map(({ vip: { uid, address }, holder }) => ({ uid, vip: address, holder }));
     return planDataplane({
-      ...{ self, vips, neighborFor, links, slices, ...spreadPlan },
+      ...{ self, vips, neighborFor, links, slices: endpoints.values(), ...spreadPlan },
       ...this.#former.observe(held, { self, neighborFor, now }),
       peerMacs: [...nodes.keys()].flatMap((node) => (runner.linksOf(node) ?? []).map(({ mac }) => mac)),
       internalAddresses: nodes.get(self)?.internalAddresses ?? [],

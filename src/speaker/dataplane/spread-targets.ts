@@ -1,7 +1,6 @@
 /** The VIPs that L2Advertisements want to be spread, and the nodes that packets can be passed on to. */
-import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
+import type { Ip } from '../../addr/ip.ts';
 import type { DesiredVip, DesiredVips } from '../../announce/desired-vips.ts';
-import type { EndpointSliceView } from '../../api/endpoints.ts';
 import type { Neighbor } from '../../dataplane/plan/neighbor.ts';
 import type { SpreadFacts, SpreadTarget } from '../../dataplane/plan/spread-plan.ts';
 
@@ -97,35 +96,4 @@ class NodeLists {
     lists.set(key, list);
     return list;
   }
-}
-
-/** The number of ready endpoints of each Service on each node. If no endpoint is ready, those count that still serve while they terminate. */
-export function endpointCounts(slices: readonly EndpointSliceView[]): SpreadFacts['endpoints'] {
-  let byService: ReadonlyMap<string, readonly EndpointSliceView[]> | undefined;
-  return (service, family) => {
-    byService ??= Map.groupBy(slices, (slice) => slice.service);
-    const all = (byService.get(service) ?? []).flatMap(({ endpoints }) => endpoints).filter(isOf(family));
-    const ready = all.filter((endpoint) => endpoint.ready);
-    const counts = new Map<string, number>();
-    for (const { node } of ready.length > 0 ? ready : all) counts.set(node, (counts.get(node) ?? 0) + 1);
-    return counts;
-  };
-}
-
-/** Whether any endpoint of a Service serves. */
-export function servedBy(slices: readonly EndpointSliceView[]): (service: string, family: Family) => boolean {
-  const key = (service: string, family: Family) => `${service} ${family}`;
-  let served: ReadonlySet<string> | undefined;
-  return (service, family) => {
-    served ??= new Set(
-      slices.flatMap((slice) =>
-        slice.endpoints.flatMap(({ addresses }) => addresses.map((address) => key(slice.service, familyOf(address)))),
-      ),
-    );
-    return served.has(key(service, family));
-  };
-}
-
-function isOf(family: Family): (endpoint: EndpointSliceView['endpoints'][number]) => boolean {
-  return ({ addresses }) => addresses.some((address) => familyOf(address) === family);
 }

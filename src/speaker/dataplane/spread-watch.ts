@@ -1,18 +1,17 @@
 /** Plans the spread of VIPs over nodes, has the paths tested, and knows why a VIP is not spread as wanted. */
 import type { Ip } from '../../addr/ip.ts';
 import type { DesiredVips } from '../../announce/desired-vips.ts';
-import type { EndpointSliceView } from '../../api/endpoints.ts';
 import { Membership } from '../../dataplane/plan/membership.ts';
 import type { SlotTable } from '../../dataplane/plan/slots.ts';
 import type { Spread, SpreadVip, VipPath } from '../../dataplane/plan/spec.ts';
-import { planSpread, type SpreadTarget } from '../../dataplane/plan/spread-plan.ts';
+import { planSpread, type SpreadFacts, type SpreadTarget } from '../../dataplane/plan/spread-plan.ts';
 import { type SpreadFinding, type SpreadState, spreadFinding } from '../../dataplane/plan/spread-report.ts';
 import { readIngressQdiscs } from '../../linux/ingress-qdiscs.ts';
 import type { Link } from '../../linux/links.ts';
 import { Memo } from '../../memo/memo.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { SpoofTester } from './spoof-tester.ts';
-import { endpointCounts, type Hosts, spreadTargetsOf } from './spread-targets.ts';
+import { type Hosts, spreadTargetsOf } from './spread-targets.ts';
 
 /** The parts that the watch works with. */
 interface SpreadParts {
@@ -26,7 +25,8 @@ interface SpreadParts {
 export interface SpreadWorld {
   readonly desired: DesiredVips;
   readonly paths: readonly VipPath[];
-  readonly slices: readonly EndpointSliceView[];
+  /** The number of ready endpoints of a Service, by node. */
+  readonly endpoints: SpreadFacts['endpoints'];
   readonly links: readonly Link[];
   readonly hosts: Omit<Hosts, 'blockedAt'>;
   /** Nodes whose packets with another host's source address do not arrive at another node, as that node reports. */
@@ -87,7 +87,7 @@ export class SpreadWatch {
         const target = targetFor(vip);
         return target && isAble(target) ? target : undefined;
       },
-      endpoints: endpointCounts(world.slices),
+      endpoints: world.endpoints,
       present: world.hosts.present,
       now,
     });

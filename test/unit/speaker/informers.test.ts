@@ -5,7 +5,9 @@ import type { Ip } from '../../../src/addr/ip.ts';
 import { desiredVipsOf, elsewhere } from '../../../src/announce/desired-vips.ts';
 import { endpointNodes } from '../../../src/announce/endpoint-nodes.ts';
 import { type EndpointSliceView, parseEndpointSlice } from '../../../src/api/endpoints.ts';
-import { clusterSnapshot } from '../../../src/speaker/informers.ts';
+import type { KubeClient } from '../../../src/kube/client.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
+import { clusterSnapshot, makeInformers } from '../../../src/speaker/informers.ts';
 import { entry, node } from '../fixtures.ts';
 import { informersOf, serviceAt } from './node-in-a-box.ts';
 
@@ -74,4 +76,43 @@ test('only endpoints of its own family make a node a candidate for a VIP', () =>
   const slices = (service: string) => [sliceOf(service, 'IPv4', '10.0.0.1 n2'), sliceOf(service, 'IPv6', 'fd00::1 n3')];
   assert.deepEqual(eligibleFor('192.0.2.10' as Ip, slices), ['n2'], 'IPv4');
   assert.deepEqual(eligibleFor('2001:db8::10' as Ip, slices), ['n3'], 'IPv6');
+});
+
+test('a Pod that starts is no change of the cluster, unless something depends on its Service', async () => {
+  const raw = (name: string, version: number, ...nodes: readonly string[]) => {
+    const metadata = { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: `${version}` };
+    const endpoints = nodes.map((nodeName) => ({ addresses: ['10.0.0.1'], nodeName, conditions: { ready: true } }));
+    return { metadata: { ...metadata, labels: { 'kubernetes.io/service-name': name } }, endpoints };
+  };
+  const seen: string[] = [];
+  const end = new AbortController();
+  let changes = 0;
+  const client = {
+    json: async () => ({ metadata: { resourceVersion: '1' }, items: [raw('web', 1, 'n1')] }),
+    async *lines() {
+      // What a pass asks when there is a VIP of the Service.
+      store.isServed('default/web', 'IPv4');
+      for (const [what, object] of [
+        ['Pod of another Service', raw('other', 2, 'n1')],
+        ['Pod more', raw('web', 3, 'n1', 'n2')],
+        ['last Pod ends', raw('web', 4)],
+      ] as const) {
+        const before = changes;
+        yield { type: 'MODIFIED', object };
+        seen.push(`${what}: ${changes - before}`);
+      }
+      end.abort();
+    },
+  };
+  const { endpointSlices } = makeInformers(
+    {
+      ...{ client: client as unknown as KubeClient, log: createLogger('speaker', 'silent') },
+      ...{ onChange: () => changes++, onUnreachable: () => undefined },
+    },
+    { namespace: 'berth-system', peerSelector: '' },
+  );
+  const { store } = endpointSlices;
+  await endpointSlices.run(end.signal);
+  assert.deepEqual(seen, ['Pod of another Service: 0', 'Pod more: 0', 'last Pod ends: 1']);
+  assert.equal(changes, 2, 'the list is a change, too');
 });

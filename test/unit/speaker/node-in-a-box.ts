@@ -13,6 +13,7 @@ import type { NodeView } from '../../../src/api/node.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
 import type { SpeakerStatus } from '../../../src/api/speaker-status.ts';
 import { Informer } from '../../../src/kube/informer.ts';
+import { ViewStore } from '../../../src/kube/view-store.ts';
 import type { Link } from '../../../src/linux/links.ts';
 import type { HeardClaim } from '../../../src/linux/worker/responder-messages.ts';
 import type { LinkVips } from '../../../src/linux/worker/responder-thread.ts';
@@ -30,6 +31,7 @@ import { DesiredState } from '../../../src/speaker/desired-state.ts';
 import { ElectionRunner, newIncarnation } from '../../../src/speaker/election/election-runner.ts';
 import { PeerTransport, type PeerTransportOptions } from '../../../src/speaker/election/peer-transport.ts';
 import { Takeovers } from '../../../src/speaker/election/takeover-metrics.ts';
+import { EndpointStore } from '../../../src/speaker/endpoint-store.ts';
 import type { Informers } from '../../../src/speaker/informers.ts';
 import { wireAnnouncing } from '../../../src/speaker/wiring.ts';
 import { advertisement, entry, node, service } from '../fixtures.ts';
@@ -79,9 +81,10 @@ export function link(name: string, facts: Partial<Link> = {}): Link {
 }
 
 /** An informer with these views. */
-function knowing<V extends Identity>(views: readonly V[]): Informer<never, V> {
+function knowing<V extends Identity>(views: readonly V[], store = new ViewStore<V>()): Informer<never, V> {
   const log = createLogger('speaker', 'silent');
   const informer = new Informer<never, V>({
+    store,
     ...{ client: undefined as never, log, path: '/', parse: () => undefined, onChange: () => undefined },
   });
   informer.seed(views);
@@ -97,7 +100,7 @@ export function informersOf(objects: Objects): Informers {
     services: knowing(services),
     advertisements: knowing(advertisements),
     nodes: knowing(nodes),
-    endpointSlices: knowing(slices),
+    endpointSlices: knowing(slices, new EndpointStore()),
     pods: knowing([]),
   } as unknown as Informers;
 }

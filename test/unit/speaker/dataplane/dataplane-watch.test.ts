@@ -9,6 +9,7 @@ import { createLogger } from '../../../../src/runtime/logger.ts';
 import { DataplaneWatch } from '../../../../src/speaker/dataplane/dataplane-watch.ts';
 import { SpreadWatch } from '../../../../src/speaker/dataplane/spread-watch.ts';
 import type { DesiredView } from '../../../../src/speaker/desired-state.ts';
+import { EndpointStore } from '../../../../src/speaker/endpoint-store.ts';
 import type { Informers } from '../../../../src/speaker/informers.ts';
 import { eventually } from '../../../lab/poll.ts';
 import { entry, node, service } from '../../fixtures.ts';
@@ -22,7 +23,7 @@ const noVips = { vips: { vips: [], unwanted: [] } } as unknown as DesiredView;
 
 /** Informers that are synchronized and empty. */
 function noInformers(): Informers {
-  const none = { known: true, store: { revision: 0, values: () => [], get: () => undefined } };
+  const none = { known: true, store: new EndpointStore() };
   const names = ['allocations', 'services', 'advertisements', 'nodes', 'endpointSlices', 'pods'];
   return Object.fromEntries(names.map((name) => [name, none])) as unknown as Informers;
 }
@@ -149,3 +150,54 @@ for (const elsewhere of ['well', '']) {
     assert.deepEqual(refusedOf(t, ['10.0.0.1', '10.0.0.2'], elsewhere), ['10.0.0.1']);
   });
 }
+
+/** A slice of a Service of the namespace `default`, with endpoints on these nodes. */
+function sliceOf(name: string, resourceVersion: number, ...nodes: readonly string[]) {
+  const metadata = { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: `${resourceVersion}` };
+  const labels = { 'kubernetes.io/service-name': name };
+  const endpoints = nodes.map((nodeName) => ({ addresses: ['10.0.0.1'], nodeName, conditions: { ready: true } }));
+  return parseEndpointSlice({ metadata: { ...metadata, labels }, endpoints }) ?? assert.fail();
+}
+
+test('a Pod that starts makes nothing be planned again, unless the plan depends on it: then one VIP is', (t) => {
+  const time = new VirtualTime(t);
+  const services = ['a', 'b', 'c'].map((name) => service(name));
+  const entries = services.map((to, i) => entry(`192.0.2.${i + 10}`, to));
+  const slices = [...services.map(({ name }) => sliceOf(name, 1, 'self')), sliceOf('other', 1, 'self')];
+  const informers = informersOf({ nodes: [], slices, entries, services });
+  const made: DataPath[] = [];
+  const watch = new DataplaneWatch({
+    ...{ informers, prober, links: () => [link('eth0')], blockedOn: () => [], desired: { view: noVips } },
+    runner: { membership: { present: ['self'], lost: [] }, decisions: [], linksOf: () => [] },
+    spread: new SpreadWatch({
+      log: createLogger('speaker', 'silent'),
+      tester: { observe: () => true, blockedOn: () => [] },
+      fault: () => undefined,
+    }),
+    options: { nodeName: 'self', handOff: 'KubeProxy', synLimit: undefined, conntrackZone: 7932 },
+  });
+  watch.planned.to((path) => made.push(path));
+  t.after(() => watch.close());
+  /** The VIPs that were planned again after this change. */
+  const plannedAfter = (slice: ReturnType<typeof sliceOf>) => {
+    const before = new Set(made.at(-1)?.vips);
+    const plans = made.length;
+    informers.endpointSlices.store.put(slice);
+    watch.replan();
+    time.run(100);
+    return made.length === plans
+      ? undefined
+      : made
+          .at(-1)
+          ?.vips.filter((path) => !before.has(path))
+          .map(({ address }) => address);
+  };
+  watch.replan();
+  time.run(100);
+  assert.equal(made.length, 1);
+  assert.equal(plannedAfter(sliceOf('other', 2, 'self', 'self')), undefined, 'a Service without a VIP');
+  assert.equal(plannedAfter(sliceOf('other', 3)), undefined, 'a Service without a VIP');
+  assert.equal(plannedAfter(sliceOf('b', 2, 'self', 'n2')), undefined, 'a Service that was served before');
+  assert.deepEqual(plannedAfter(sliceOf('b', 3)), ['192.0.2.11'], 'a Service that nothing serves any more');
+  assert.deepEqual(plannedAfter(sliceOf('b', 4, 'n2')), ['192.0.2.11'], 'its first Pod');
+});

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { familyOf, type Ip } from '../../../../src/addr/ip.ts';
 import type { DesiredVip } from '../../../../src/announce/desired-vips.ts';
+import { endpointCounts } from '../../../../src/announce/endpoint-nodes.ts';
 import { type AdvertisementView, parseAdvertisement } from '../../../../src/api/advertisement.ts';
 import { parseEndpointSlice } from '../../../../src/api/endpoints.ts';
 import type { Neighbor } from '../../../../src/dataplane/plan/neighbor.ts';
-import { endpointCounts, type Hosts, spreadTargetsOf } from '../../../../src/speaker/dataplane/spread-targets.ts';
+import { type Hosts, spreadTargetsOf } from '../../../../src/speaker/dataplane/spread-targets.ts';
 
 const [one, two, six] = ['192.0.2.1', '192.0.2.2', '2001:db8::1'] as Ip[] as [Ip, Ip, Ip];
 const all = new Set(['self', 'a', 'b', 'c']);
@@ -157,8 +158,10 @@ test('ready endpoints count; if none is ready, those that still serve count', ()
     slice('web', '10.0.0.5 b yes yes', 'fd00::1 c yes yes'),
     slice('old', '10.0.0.6 b no yes', '10.0.0.7 c no no'),
   ];
-  const counts = endpointCounts(slices);
-  const entries = (name: string, family: 'IPv4' | 'IPv6') => [...counts(`default/${name}`, family)];
+  const entries = (name: string, family: 'IPv4' | 'IPv6') => {
+    const own = slices.filter(({ service }) => service === `default/${name}`);
+    return [...endpointCounts(own, family)];
+  };
   assert.deepEqual(entries('web', 'IPv4'), [
     ['a', 2],
     ['b', 1],

@@ -37,7 +37,7 @@ function world(facts: Partial<SpreadWorld> & { readonly distribution?: 'Spread' 
   const path: VipPath = { address: vip, ports: [{ protocol: 'tcp', port: 80, sticky: false, ...none }] };
   return {
     desired: { vips: [desiredVip(distribution)], unwanted: [] },
-    ...{ paths: [path], slices: [], links: [link], reportedBy: () => [], now: 1 },
+    ...{ paths: [path], endpoints: () => new Map(), links: [link], reportedBy: () => [], now: 1 },
     hosts: {
       ...{
         self: 'self',
