@@ -1,5 +1,5 @@
 /** How a node hands the packets of a Service's VIPs on: the requested hand-off, and the one in effect. */
-import type { ServiceView } from './service.ts';
+import { oldestFirst, type ServiceView } from './service.ts';
 import { brief } from './text.ts';
 
 /**
@@ -36,6 +36,31 @@ export function hasTooManyRanges({ ports, sourceRanges }: Pick<ServiceView, 'por
   return ports.length * sourceRanges.length > mostAdmissions;
 }
 
+/**
+ * The Services of one namespace may have this many such pairs together. The kernel takes about 10,000 in a second, and
+ * what one tenant writes must not hold up the rules of all others.
+ */
+const mostOfNamespace = 50_000;
+
+/** No Service is {@link crowdedOut}. */
+const noService: ReadonlySet<string> = new Set();
+
+/** The uids of the Services whose pairs are too many beside those of the older Services of their namespace. */
+export function crowdedOut(services: readonly ServiceView[], byDefault: HandOff): ReadonlySet<string> {
+  const limited = services.filter((service) => service.sourceRanges.length > 0 && service.isLoadBalancer);
+  const rewritten = limited.filter((service) => handOffOf(service, byDefault).handOff === 'NodePort');
+  const crowded = new Set<string>();
+  for (const all of Map.groupBy(rewritten, ({ namespace }) => namespace).values()) {
+    let pairs = 0;
+    for (const { uid, ports, sourceRanges } of all.toSorted(oldestFirst)) {
+      const own = ports.length * sourceRanges.length;
+      if (pairs + own > mostOfNamespace) crowded.add(uid);
+      else pairs += own;
+    }
+  }
+  return crowded.size === 0 ? noService : crowded;
+}
+
 /** The hand-off of a Service: that of its annotation, or else the default of the installation, if its ports allow it. */
 export function handOffOf(
   {
@@ -44,8 +69,10 @@ export function handOffOf(
     nodePorts,
     sourceRanges,
     unreadableRanges,
-  }: Pick<ServiceView, 'handOff' | 'ports' | 'nodePorts' | 'sourceRanges' | 'unreadableRanges'>,
+    ...service
+  }: Pick<ServiceView, 'uid' | 'namespace' | 'handOff' | 'ports' | 'nodePorts' | 'sourceRanges' | 'unreadableRanges'>,
   byDefault: HandOff,
+  crowded: ReadonlySet<string> = noService,
 ): HandOffChoice {
   const asked = handOff ?? byDefault;
   if (asked === 'KubeProxy') return { handOff: 'KubeProxy' };
@@ -65,6 +92,10 @@ export function handOffOf(
   }
   if (hasTooManyRanges({ ports, sourceRanges })) {
     const message = `${ports.length} ports and ${sourceRanges.length} source ranges are more than ${mostAdmissions} pairs: kube-proxy serves the VIP`;
+    return { handOff: 'KubeProxy', reason: 'TooManySourceRanges', message };
+  }
+  if (crowded.has(service.uid)) {
+    const message = `the older Services of namespace ${service.namespace} and this one have more than ${mostOfNamespace} pairs of a port and a source range: kube-proxy serves the VIP`;
     return { handOff: 'KubeProxy', reason: 'TooManySourceRanges', message };
   }
   const [unreadable] = unreadableRanges;

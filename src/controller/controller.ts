@@ -7,7 +7,7 @@
  */
 import type { Ip } from '../addr/ip.ts';
 import { coversEntry, coversPool } from '../api/advertisement.ts';
-import type { HandOff } from '../api/hand-off.ts';
+import { crowdedOut, type HandOff } from '../api/hand-off.ts';
 import { settle } from '../ipam/allocate.ts';
 import { AllocationCache } from '../ipam/allocation-cache.ts';
 import type { Ownership } from '../ipam/ownership.ts';
@@ -177,7 +177,8 @@ export async function pass(
   const writerNow = (): Writer => {
     const entries = new Map(informers.allocations.store.values().map((entry) => [entry.address, entry]));
     const entryOf = (address: Ip) => entries.get(address);
-    return { ...constant, status: { ownership, advertised, entryOf, conflicts, now, handOff } };
+    const crowded = crowdedOut(informers.services.store.values(), handOff);
+    return { ...constant, status: { ownership, advertised, entryOf, conflicts, now, handOff, crowded } };
   };
   const decideAll = () => settle({ ...snapshotOf(informers), ownership, now }, cache);
 

@@ -32,6 +32,8 @@ export interface StatusContext {
   readonly conflicts: StatusConflicts;
   /** The hand-off of Services that request none. */
   readonly handOff: HandOff;
+  /** Services whose source ranges are too many beside those of other ones: `crowdedOut`. */
+  readonly crowded?: ReadonlySet<string>;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -43,7 +45,7 @@ export const noStatus: DesiredStatus = { ingress: undefined, conditions: [], for
 export function desiredStatus(decision: Decision, context: StatusContext): DesiredStatus {
   const { service } = decision;
   if (decision.kind === 'Refused') return refusedStatus(decision, context);
-  const choice = handOffOf(service, context.handOff);
+  const choice = handOffOf(service, context.handOff, context.crowded);
   const ingress = decision.bindings.map(({ address }, i) => {
     const { ip, spelling } = service.ingress[i] ?? {};
     return { ip: address, ...(ip === address && spelling !== undefined && { spelling }), ipMode: ipModeOf(choice) };

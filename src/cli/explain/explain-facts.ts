@@ -1,6 +1,6 @@
 /** Collects the facts of `explain` for a Service. */
 import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
-import { handOffOf } from '../../api/hand-off.ts';
+import { crowdedOut, handOffOf } from '../../api/hand-off.ts';
 import type { ServiceView } from '../../api/service.ts';
 import { explainAllocation } from '../../ipam/explain.ts';
 import { allocationSnapshot, type Cluster } from '../cluster/cluster.ts';
@@ -61,8 +61,9 @@ function explainVip(
 }
 
 function pathOf({ cluster }: Evaluation, service: ServiceView): ExplainedPath {
+  const { handOff } = cluster.installation.settings;
   return {
-    handOff: handOffOf(service, cluster.installation.settings.handOff),
+    handOff: handOffOf(service, handOff, crowdedOut(cluster.services, handOff)),
     policy: service.local ? 'Local' : 'Cluster',
     ports: service.ports.map(({ protocol, port }) => `${port}/${protocol}`),
     endpoints: service.families.map((family) => ({ family, nodes: readyPerNode(cluster, service, family) })),

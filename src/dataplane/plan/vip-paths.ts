@@ -16,6 +16,8 @@ interface PathSnapshot {
   readonly service: (uid: string) => ServiceView | undefined;
   /** The hand-off of Services without an annotation for it. */
   readonly handOff: HandOff;
+  /** Services whose source ranges are too many beside those of other ones: `crowdedOut`. */
+  readonly crowded?: ReadonlySet<string>;
   /** Does any endpoint serve the Service with this key? */
   readonly isServed: (service: string, family: Family) => boolean;
   /** The restraint of an address; absent: there is none. */
@@ -68,22 +70,24 @@ export class VipPathReader {
     const family = familyOf(address);
     // With `Local` the client must try again: the address may be about to move to a node with an endpoint.
     const vacant = services.map(({ local, key }) => !local && !snapshot.isServed(key, family));
+    const crowded = services.map(({ uid }) => snapshot.crowded?.has(uid) === true);
     const restraint = snapshot.restraintOf?.(entry);
-    // All three lists have one element for each Service: equal counts make equal lists.
-    return this.#known.of(entry, [...services, ...rewritten, ...vacant, restraint], () => {
+    // All four lists have one element for each Service: equal counts make equal lists.
+    return this.#known.of(entry, [...services, ...rewritten, ...vacant, ...crowded, restraint], () => {
       const owners = portOwners(entry, services);
       const ports = services.flatMap((service, i) => {
         const isOwn = (_: unknown, at: number) => owners.get(portName(service.ports[at] as ServicePort)) === service;
-        const own = portsOf(service, address, rewritten[i] === true).filter(isOwn);
+        const how = { isRewritten: rewritten[i] === true, isCrowded: crowded[i] === true };
+        const own = portsOf(service, address, how).filter(isOwn);
         return own.map((port) => ({ ...port, vacant: vacant[i] === true }));
       });
       return { address, ...(restraint && { restraint }), ports };
     });
   }
 
-  #isRewritten(service: ServiceView, { handOff, now }: PathSnapshot, handedAt: Map<string, number>): boolean {
+  #isRewritten(service: ServiceView, { handOff, crowded, now }: PathSnapshot, handedAt: Map<string, number>): boolean {
     const { uid, ingress } = service;
-    const choice = handOffOf(service, handOff);
+    const choice = handOffOf(service, handOff, crowded);
     const isDue = ipModeOf(choice) === 'Proxy' || ingress.some(({ ipMode }) => ipMode === 'Proxy');
     const before = this.#handedAt.get(uid);
     // A Service that was due at the last read was due until now.
@@ -124,10 +128,15 @@ function portOwners(
   return owners;
 }
 
-function portsOf(service: ServiceView, address: Ip, isRewritten: boolean): readonly Omit<PortPath, 'vacant'>[] {
+function portsOf(
+  service: ServiceView,
+  address: Ip,
+  { isRewritten, isCrowded }: { readonly isRewritten: boolean; readonly isCrowded: boolean },
+): readonly Omit<PortPath, 'vacant'>[] {
   const family = familyOf(address);
   // kube-proxy is about to serve a Service with too many ranges. Until then no client is admitted.
-  const admitted = isRewritten && hasTooManyRanges(service) ? [] : admittedFrom(service, family);
+  const isLeft = isCrowded || hasTooManyRanges(service);
+  const admitted = isRewritten && isLeft ? [] : admittedFrom(service, family);
   const sources = admitted?.map(formatRange);
   return service.ports.map(({ protocol, port }, i) => {
     const nodePort = isRewritten && protocol !== 'SCTP' ? service.nodePorts[i] || undefined : undefined;

@@ -6,7 +6,7 @@ import type { Placement } from '../../announce/placements.ts';
 import { standingOf } from '../../announce/standing.ts';
 import { unusableReason } from '../../announce/usable-link.ts';
 import type { AllocationView } from '../../api/allocation.ts';
-import type { HandOff } from '../../api/hand-off.ts';
+import { crowdedOut, type HandOff } from '../../api/hand-off.ts';
 import { FormerHolders } from '../../dataplane/plan/former-holders.ts';
 import { linkFor, NeighborTable } from '../../dataplane/plan/neighbor-table.ts';
 import { planDataplane } from '../../dataplane/plan/plan-dataplane.ts';
@@ -210,6 +210,7 @@ export class DataplaneWatch {
       ledger: informers.allocations.store.values(),
       service: (uid) => informers.services.store.get(uid),
       handOff: options.handOff,
+      crowded: crowdedOut(informers.services.store.values(), options.handOff),
       isServed: endpoints.isServed,
       restraintOf: this.#restraints(desired, links),
       now,

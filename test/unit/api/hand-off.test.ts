@@ -1,8 +1,8 @@
 /** Which hand-off a Service gets. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type HandOff, handOffOf, ipModeOf } from '../../../src/api/hand-off.ts';
-import { service } from '../fixtures.ts';
+import { crowdedOut, type HandOff, handOffOf, ipModeOf } from '../../../src/api/hand-off.ts';
+import { service, serviceIn } from '../fixtures.ts';
 
 const ranges = (count: number) => Array.from({ length: count }, () => ({}));
 
@@ -68,4 +68,35 @@ test('the message about a refused hand-off names the port, or the valid values',
 
 test('ipMode in the status tells kube-proxy whether to handle the VIP itself', () => {
   assert.deepEqual([ipModeOf({ handOff: 'KubeProxy' }), ipModeOf({ handOff: 'NodePort' })], ['VIP', 'Proxy']);
+});
+
+test('the Services of one namespace share a number of source ranges, the oldest first; other namespaces are not affected', () => {
+  const sourceRanges = ranges(10_000) as never;
+  const of = (namespace: string, day: number, facts: object = {}) =>
+    serviceIn(namespace, `s${day}`, {
+      created: `2026-01-0${day}T00:00:00Z`,
+      handOff: 'NodePort',
+      sourceRanges,
+      ...facts,
+    });
+  const small = { sourceRanges: ranges(1) as never };
+  const services = [
+    ...[7, 5, 3, 1].map((day) => of('greedy', day)),
+    of('greedy', 2, { handOff: 'KubeProxy' }),
+    of('greedy', 4, { isLoadBalancer: false }),
+    ...[of('greedy', 6), of('greedy', 8), of('greedy', 9, small), of('other', 9)],
+  ];
+  const crowded = crowdedOut(services, 'KubeProxy');
+  const left = services.filter((one) => handOffOf(one, 'KubeProxy', crowded).reason === 'TooManySourceRanges');
+  assert.deepEqual(
+    left.map(({ key }) => key),
+    ['greedy/s8', 'greedy/s9'],
+    'five older ones are as many as nodes can load',
+  );
+  assert.deepEqual([...crowdedOut(services.slice(0, 3), 'NodePort')], []);
+  const [last] = left;
+  assert.match(
+    last ? (handOffOf(last, 'KubeProxy', crowded).message ?? '') : '',
+    /^the older Services of namespace greedy/,
+  );
 });

@@ -74,6 +74,20 @@ test('while a Service with too many source ranges is still rewritten, no client 
   assert.deepEqual(portsOf(service('s', { sourceRanges, ingress: [{ ip: vip, ipMode: 'Proxy' }] })), [tcp(30_080, [])]);
 });
 
+test('the ranges of a Service that is left to kube-proxy, because its namespace has too many, are loaded on no node', () => {
+  const svc = service('s', {
+    ...{ handOff: 'NodePort', ingress: [{ ip: vip, ipMode: 'Proxy' }] },
+    ...parseSourceRanges(['10.0.0.0/8']),
+  });
+  const reader = new VipPathReader();
+  const ledger = [entry(vip, svc)];
+  const facts = { ledger, service: () => svc, handOff: 'KubeProxy', isServed: () => true, now: 0 } as const;
+  const sourcesOf = (crowded: ReadonlySet<string>) => reader.read({ ...facts, crowded })[0]?.ports[0]?.sources;
+  assert.deepEqual(sourcesOf(new Set()), ['10.0.0.0/8']);
+  assert.deepEqual(sourcesOf(new Set([svc.uid])), []);
+  assert.deepEqual(sourcesOf(new Set()), ['10.0.0.0/8']);
+});
+
 test('the ports are those of the Service, and SCTP is never rewritten', () => {
   const ports = [
     { protocol: 'TCP', port: 80 },
