@@ -118,8 +118,8 @@ export class NftApplier {
       const [path, now] = [this.#desired, performance.now()];
       if (this.#closed || path === undefined) return;
       // First of all, what is loaded stays in effect, whatever happens to a change.
-      if (this.#loaded !== undefined && now >= this.#renewAt) await this.#renew(this.#loaded);
-      else if (this.#mustLoad(path, now)) await this.#load(path);
+      if (await this.#renewIfDue()) continue;
+      if (this.#mustLoad(path, now)) await this.#load(path);
       else if (this.#loaded !== undefined && now >= this.#checkAt) await this.#check(this.#loaded);
       else return;
     }
@@ -157,6 +157,8 @@ export class NftApplier {
     const accepts = async (some: DataPath) => {
       // The speaker must not end late: others wait for its restart.
       if (this.#closed) throw error;
+      // A search may take longer than the rules stay in effect.
+      await this.#renewIfDue();
       return isAccepted(wholeText(rulesetOf(some)), '--check');
     };
     return this.#refusals.find({ path, base, error }, accepts, () => performance.now());
@@ -185,10 +187,12 @@ export class NftApplier {
     if (!isChanged || !onlyElements(change)) this.#listing = await this.#list(ruleset);
   }
 
-  /** Another program may have removed the tables: then they are loaded again. */
-  async #renew(loaded: Ruleset): Promise<void> {
-    if (await isAccepted(keepAliveText(loaded))) this.#renewAt = performance.now() + renewMs;
+  /** Renews what is loaded, if it is time. Another program may have removed the tables: then they are loaded again. */
+  async #renewIfDue(): Promise<boolean> {
+    if (this.#loaded === undefined || performance.now() < this.#renewAt) return false;
+    if (await isAccepted(keepAliveText(this.#loaded))) this.#renewAt = performance.now() + renewMs;
     else this.#loaded = undefined;
+    return true;
   }
 
   async #check(loaded: Ruleset): Promise<void> {
