@@ -31,7 +31,6 @@ export function pathsOf(kind: Kind): (count: number) => DataPath {
   const table = { name: 'all', key: 'all', slots };
   const neighbors = new Map<string, (typeof peers)[number]>(peers.map((peer) => [peer.name, peer]));
   const known = {
-    address: firstVip,
     protocol: 'udp',
     port: vipPort,
     sources: undefined,
