@@ -13,6 +13,8 @@ export interface Collection {
   readonly spec: string;
   /** Keys and values. In a set the value is what follows the element: mostly nothing. */
   readonly elements: ReadonlyMap<string, string>;
+  /** The elements may be loaded after the rest of the ruleset: without one of them a rule admits less. */
+  readonly mayFollow?: true;
 }
 
 /** A chain. A chain with a hook is called by the kernel, any other one by rules. */
@@ -89,7 +91,7 @@ function elementText([key, value]: readonly [string, string]): string {
 }
 
 /** Are the parts equal that cannot be changed in place? */
-function isSameShape(a: Table, b: Table): boolean {
+export function isSameShape(a: Table, b: Table): boolean {
   const specs = [...b.collections].every(([name, { kind, spec }]) => {
     const before = a.collections.get(name);
     return before === undefined || (before.kind === kind && before.spec === spec);
@@ -133,8 +135,13 @@ function elementChanges(
 ): { readonly removed: readonly string[]; readonly added: readonly string[] } {
   if (before === after) return { removed: [], added: [] };
   const removed = [...before].filter(([key, value]) => after.get(key) !== value).map(([key]) => key);
-  const added = [...after].filter(([key, value]) => before.get(key) !== value).map(elementText);
-  return { removed: inCommands('delete', collection, removed), added: inCommands('add', collection, added) };
+  const added = [...after].filter(([key, value]) => before.get(key) !== value);
+  return { removed: inCommands('delete', collection, removed), added: addCommands(collection, added) };
+}
+
+/** Commands that add elements to a set or map. */
+export function addCommands(collection: string, elements: readonly (readonly [string, string])[]): readonly string[] {
+  return inCommands('add', collection, elements.map(elementText));
 }
 
 function inCommands(verb: string, collection: string, elements: readonly string[]): readonly string[] {

@@ -83,7 +83,9 @@ function rewrite(dialect: Dialect, protocol: (typeof protocols)[number], { ports
   const at = ({ address, port }: Handed) => `${address} . ${port}`;
   const back = (read: (port: Handed) => string) => mine.map((one) => [`${one.nodePort}`, read(one)] as const);
   const guarded = mine.filter(({ sources }) => sources !== undefined);
-  const allowed = guarded.flatMap((one) => (one.sources ?? []).map((source) => `${at(one)} . ${source}`));
+  const admits = ({ sources }: Handed) => sources?.length ?? 0;
+  const fewestFirst = guarded.toSorted((a, b) => admits(a) - admits(b));
+  const allowed = fewestFirst.flatMap((one) => (one.sources ?? []).map((source) => `${at(one)} . ${source}`));
   const key = `${ip} daddr . ${protocol} dport`;
   return {
     collections: {
@@ -107,7 +109,10 @@ function rewrite(dialect: Dialect, protocol: (typeof protocols)[number], { ports
       ),
       [`${protocol}_guarded`]: setOf(`${type} . inet_service`, guarded.map(at)),
       [`${protocol}_vacant`]: setOf(`${type} . inet_service`, mine.filter(({ vacant }) => vacant).map(at)),
-      [`${protocol}_allowed`]: setOf(`${type} . inet_service . ${type}; flags interval`, allowed),
+      [`${protocol}_allowed`]: {
+        ...setOf(`${type} . inet_service . ${type}; flags interval`, allowed),
+        mayFollow: true,
+      },
     },
     chains: {
       [`hand_off_${protocol}`]: chain(

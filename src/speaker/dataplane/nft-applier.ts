@@ -2,6 +2,7 @@
 import type { Ip } from '../../addr/ip.ts';
 import { aliveMs, keepAliveText } from '../../dataplane/nft/fragment.ts';
 import { changeText, onlyElements, type Ruleset, tableName, wholeText } from '../../dataplane/nft/ruleset.ts';
+import { Stages } from '../../dataplane/nft/stages.ts';
 import { commonParts, ofLink, ofVip, type Part, without } from '../../dataplane/plan/parts.ts';
 import type { DataPath } from '../../dataplane/plan/spec.ts';
 import { rulesetOf } from '../../dataplane/rules/desired.ts';
@@ -136,16 +137,15 @@ export class NftApplier {
     this.#refusals.observe(path);
     let left = this.#refusals.leftOut(performance.now());
     try {
-      await this.#commit(without(path, left));
+      await this.#commit(path, left);
     } catch (error) {
       if (!isRefusal(error)) throw error;
       const refused = await this.#findRefused(path, error);
       left = this.#refusals.parts;
-      await this.#commit(without(path, left));
+      await this.#commit(path, left);
       this.#logRefused(refused, error);
     }
     this.#refusals.acceptedWithout(left);
-    this.#loadedPath = path;
     this.#failure = undefined;
     const isNew = before === undefined || before === notLoadedYet;
     if (!isNew && this.failure === undefined) this.#log.info({}, 'nftables rules loaded again');
@@ -159,7 +159,7 @@ export class NftApplier {
       if (this.#closed) throw error;
       // A search may take longer than the rules stay in effect.
       await this.#renewIfDue();
-      return isAccepted(wholeText(rulesetOf(some)), '--check');
+      return isAccepted(wholeText(new Stages(undefined, rulesetOf(some)).first), '--check');
     };
     return this.#refusals.find({ path, base, error }, accepts, () => performance.now());
   }
@@ -171,20 +171,35 @@ export class NftApplier {
     this.#log.warn({ reason, parts, err: error, hint: hints[reason] }, 'the kernel refuses rules: they are left out');
   }
 
-  /** Loads the rules of a path. If a change does not fit the rules in the kernel (a link was removed, and its chain with it), all rules are loaded again. */
-  async #commit(kept: DataPath): Promise<void> {
-    const ruleset = rulesetOf(kept);
-    const change = this.#loaded && changeText(this.#loaded, ruleset);
+  /** Loads the rules of a path without some parts, in stages. A newer plan does not wait for the later ones: it goes on from what is loaded. */
+  async #commit(path: DataPath, left: ReadonlySet<Part>): Promise<void> {
+    const kept = without(path, left);
+    const stages = await this.#commitFirst(rulesetOf(kept));
+    this.#kept = kept;
+    for (let commands = stages.next; commands !== undefined; commands = stages.next) {
+      await this.#renewIfDue();
+      if (this.#loaded === undefined || this.#desired !== path || this.#closed) return;
+      await nft(commands);
+      stages.loaded();
+    }
+    this.#loadedPath = path;
+  }
+
+  /** Loads the first stage. If a change does not fit the rules in the kernel (a link was removed, and its chain with it), all rules are loaded again. */
+  async #commitFirst(ruleset: Ruleset): Promise<Stages> {
+    let stages = new Stages(this.#loaded, ruleset);
+    const change = this.#loaded && changeText(this.#loaded, stages.first);
     const isChanged = change !== undefined && (change === '' || (await isAccepted(change)));
     if (!isChanged) {
-      await nft(wholeText(ruleset));
+      stages = new Stages(undefined, ruleset);
+      await nft(wholeText(stages.first));
       this.#renewAt = performance.now() + renewMs;
       this.#onReloaded();
     }
-    this.#loaded = ruleset;
-    this.#kept = kept;
+    this.#loaded = stages.first;
     // Elements are not in the listing.
     if (!isChanged || !onlyElements(change)) this.#listing = await this.#list(ruleset);
+    return stages;
   }
 
   /** Renews what is loaded, if it is time. Another program may have removed the tables: then they are loaded again. */

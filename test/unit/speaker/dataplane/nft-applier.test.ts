@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { type TestContext, test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
+import type { VipPath } from '../../../../src/dataplane/plan/spec.ts';
 import { createLogger } from '../../../../src/runtime/logger.ts';
 import { wait } from '../../../../src/runtime/wait.ts';
 import { NftApplier } from '../../../../src/speaker/dataplane/nft-applier.ts';
@@ -29,11 +30,11 @@ function substitute(t: TestContext, refused: string): () => readonly string[] {
 }
 
 test('what is loaded is renewed during a long search for what the kernel refuses', async (t) => {
-  const inputs = substitute(t, '10\\.99\\.16\\.5');
   let [now, step] = [0, 0];
   t.mock.method(performance, 'now', () => (now += step));
   const applier = new NftApplier(createLogger('speaker', 'silent'));
   t.after(() => applier.close());
+  const inputs = substitute(t, '10\\.99\\.16\\.5');
   const paths = pathsOf('KubeProxy');
   applier.apply(paths(4));
   await eventually('the first rules are loaded', () => applier.failure === undefined, { everyMs: 5 });
@@ -46,4 +47,32 @@ test('what is loaded is renewed during a long search for what the kernel refuses
   const search = inputs().slice(loaded);
   const first = search.findIndex(isRenewal);
   assert.ok(first >= 0 && first < search.length - 3, 'a renewal comes before the end of the search');
+});
+
+test('thousands of source ranges are loaded in stages, and a newer plan does not wait for them', async (t) => {
+  const sources = Array.from({ length: 18_000 }, (_, i) => `10.${i >> 8}.${i & 255}.0/25`);
+  const limited = ({ ports, ...vip }: VipPath): VipPath => ({
+    ...vip,
+    ports: ports.map((port) => ({ ...port, sources })),
+  });
+  const paths = pathsOf('NodePort');
+  const pathOf = (count: number) => {
+    const path = paths(count);
+    return { ...path, vips: path.vips.map((vip, i) => (i === 0 ? limited(vip) : vip)) };
+  };
+  // Called after the first stage.
+  const applier = new NftApplier(createLogger('speaker', 'silent'), () => applier.apply(pathOf(3)));
+  t.after(() => applier.close());
+  const inputs = substitute(t, 'no input is refused');
+  applier.apply(pathOf(2));
+  const rangesIn = (input: string) => input.match(/ \. 10\.\d+\.\d+\.0\/25/g)?.length ?? 0;
+  const loaded = () => inputs().map(rangesIn);
+  const sum = (counts: readonly number[]) => counts.reduce((all, one) => all + one, 0);
+  await eventually('all ranges are loaded', () => sum(loaded()) === sources.length, { everyMs: 5 });
+  assert.deepEqual(
+    loaded().filter((count) => count > 0),
+    [5_000, 5_000, 5_000, 3_000],
+  );
+  const newer = inputs().findIndex((input) => input.startsWith('add element') && input.includes('10.99.16.2'));
+  assert.ok(newer >= 0 && newer < loaded().lastIndexOf(5_000), 'the newer plan is loaded before the later stages');
 });
