@@ -70,6 +70,8 @@ export interface VipStatus {
 export interface DataPathStatus {
   /** `Loaded`, `Off` (disabled), or the reason why they are not loaded. */
   readonly nftables: string;
+  /** What the kernel refuses and is left out: `vip ADDRESS`, `link NAME` or `endpoint ADDRESS`, at most a hundred; absent: nothing, or an older speaker. */
+  readonly refused?: readonly string[];
   /** The hand-off of Services that request none. */
   readonly handOff: string;
   /** The nodes that this one considers alive. */

@@ -58,7 +58,7 @@ export interface JudgedStatus {
     readonly blocked: readonly string[];
   }[];
   readonly peers: readonly { readonly node: string; readonly liveness: string; readonly reason?: string }[];
-  readonly dataPath: { readonly nftables: string };
+  readonly dataPath: { readonly nftables: string; readonly refused?: readonly string[] };
   readonly facts?: Partial<NodeFacts>;
 }
 

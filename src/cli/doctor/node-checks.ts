@@ -1,4 +1,6 @@
 /** Checks of the nodes: heartbeats between them, and the features of their kernels. */
+import { allocationCondition, allocationConditions } from '../../api/allocation.ts';
+import { remedyOf } from '../output/reason-text.ts';
 import { answeringSpeakers, type Facts } from './facts.ts';
 import { type Check, type Found, few, orOk, unknown } from './finding.ts';
 import { ofFacts, ofNodes } from './per-node.ts';
@@ -8,6 +10,7 @@ export const nodeChecks: readonly Check<Facts>[] = [
   { id: 'LivenessBlocked', judge: livenessBlocked },
   { id: 'KernelTooOld', judge: kernelTooOld },
   { id: 'RulesNotLoaded', judge: rulesNotLoaded },
+  { id: 'RulesRefused', judge: rulesRefused },
   { id: 'ForwardingOff', judge: forwardingOff },
 ];
 
@@ -111,6 +114,42 @@ function rulesNotLoaded(facts: Facts): readonly Found[] {
     },
     'the nftables rules are in every kernel',
   );
+}
+
+/** What speakers report, and what holders have recorded: a speaker may not answer. */
+function rulesRefused(facts: Facts): readonly Found[] {
+  const reported = answeringSpeakers(facts).map(({ node, status }) => [node, status.dataPath.refused ?? []] as const);
+  const recorded = facts.ledger.flatMap((entry) => {
+    const isRefused = allocationCondition(entry, allocationConditions.announced)?.reason === 'RulesRefused';
+    const holder = entry.recorded?.node ?? '';
+    return isRefused && entry.reservedUntil === undefined ? [[holder, [`vip ${entry.address}`]] as const] : [];
+  });
+  const byNode = Map.groupBy([...reported, ...recorded], ([node]) => node);
+  const found = [...byNode].flatMap(([node, all]): readonly Found[] => {
+    const parts = [...new Set(all.flatMap(([, some]) => some))];
+    if (parts.length === 0) return [];
+    const named = parts.map((part) => refusedPart(part, facts));
+    return [
+      {
+        severity: named.some(({ isLost }) => isLost) ? 'error' : 'warn',
+        where: `node ${node}`,
+        what: `the kernel refuses nftables rules, which are left out: ${few(named.map(({ text }) => text))}`,
+        todo: remedyOf('RulesRefused'),
+      },
+    ];
+  });
+  return orOk(found, 'no kernel is known to refuse a rule');
+}
+
+/** A refused part with its Services. A VIP that kube-proxy does not serve is lost without its rules. */
+function refusedPart(part: string, { ledger, services }: Facts): { readonly text: string; readonly isLost: boolean } {
+  const [kind, name] = part.split(' ', 2);
+  const entry = kind === 'vip' ? ledger.find(({ address }) => address === name) : undefined;
+  if (entry === undefined) return { text: part, isLost: false };
+  const uids = new Set(entry.services.map(({ uid }) => uid));
+  const users = services.filter(({ uid }) => uids.has(uid));
+  const isLost = users.some(({ ingress }) => ingress.some(({ ip, ipMode }) => ip === name && ipMode === 'Proxy'));
+  return { text: `${name} (${few(users.map(({ key }) => key))}${isLost ? ', served by nothing' : ''})`, isLost };
 }
 
 function forwardingOff(facts: Facts): readonly Found[] {

@@ -20,6 +20,7 @@ export const poolChecks: readonly Check<Facts>[] = [
   { id: 'PoolOffLink', judge: poolOffLink },
   { id: 'DuplicateAddress', judge: duplicateAddress },
   { id: 'NotAnnounced', judge: notAnnounced },
+  { id: 'DataPathFault', judge: dataPathFault },
   { id: 'NotVerified', judge: notVerified },
 ];
 
@@ -191,6 +192,24 @@ function notAnnounced({ ledger }: Facts): readonly Found[] {
     ];
   });
   return orOk(found, 'every address in use is announced');
+}
+
+/** Faults of announced addresses. A Service without endpoints is not ready yet, or intended. `RulesRefused` is a check of its own. */
+const dataPathFaults: Readonly<Record<string, Found['severity']>> = {
+  DataPathUnproven: 'warn',
+  MoveDamped: 'warn',
+  NoEndpoints: 'info',
+};
+
+function dataPathFault({ ledger }: Facts): readonly Found[] {
+  const found = ledger.flatMap((entry): readonly Found[] => {
+    const condition = allocationCondition(entry, allocationConditions.announced);
+    const severity = condition?.status === 'True' ? dataPathFaults[condition.reason] : undefined;
+    if (entry.reservedUntil !== undefined || condition === undefined || severity === undefined) return [];
+    const todo = remedyOf(condition.reason);
+    return [{ severity, where: `address ${entry.address}`, what: `${condition.reason}: ${condition.message}`, todo }];
+  });
+  return orOk(found, 'no announced address is known to get no traffic');
 }
 
 function notVerified({ ledger }: Facts): readonly Found[] {

@@ -64,6 +64,11 @@ export class NftApplier {
     return this.generalFailure ?? (this.isRefused(vip) || this.#refusals.has(ofLink(link)) ? 'Refused' : undefined);
   }
 
+  /** The parts whose rules are left out because the kernel refuses them. */
+  get refused(): readonly Part[] {
+    return [...this.#refusals.parts];
+  }
+
   /** Are the rules of a VIP left out because the kernel refuses them? */
   isRefused(vip: Ip): boolean {
     return this.#refusals.has(ofVip(vip));

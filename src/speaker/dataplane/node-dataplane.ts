@@ -19,6 +19,9 @@ import { NftApplier } from './nft-applier.ts';
 import type { SpoofTester } from './spoof-tester.ts';
 import { SpreadWatch } from './spread-watch.ts';
 
+/** The status names this many refused parts. */
+const mostRefused = 100;
+
 /** The parts that it works with. */
 interface NodeDataplaneParts {
   readonly log: Logger;
@@ -100,7 +103,9 @@ export class NodeDataplane {
   get status(): DataPathStatus {
     const { options, runner } = this.#parts;
     const nftables = this.#applier === undefined ? 'Off' : (this.#applier.generalFailure ?? 'Loaded');
-    return { nftables, handOff: options.handOff, present: runner.membership.present };
+    const refused = this.#applier?.refused.slice(0, mostRefused) ?? [];
+    const { present } = runner.membership;
+    return { nftables, handOff: options.handOff, present, ...(refused.length > 0 && { refused }) };
   }
 
   /** The number of VIPs by hand-off. */

@@ -94,6 +94,40 @@ test('in a cluster without a fault every check reports ok', () => {
   assert.equal(new Set(checkIds).size, checkIds.length);
 });
 
+/** The address of a Service, with the condition `Announced` that its holder wrote. */
+const announced = (reason: string, ipMode: 'VIP' | 'Proxy' = 'VIP'): Partial<Facts> => {
+  const web = service('web', { ingress: [{ ip: '192.0.2.10', ipMode }] });
+  const message = `because of ${reason}`;
+  const condition = { type: 'Announced', status: 'True', reason, message, lastTransitionTime: '' } as const;
+  const recorded = { node: 'n1', term: 1 };
+  return { services: [web], ledger: [entry('192.0.2.10', web, { recorded, conditions: [condition] })] };
+};
+
+test('the finding about refused rules names the Services, whether the speaker answers or not', () => {
+  const refusing = speaker({ dataPath: { nftables: 'Loaded', refused: ['vip 192.0.2.10', 'link eth1'] } });
+  const silent = { ...speaker(), fault: 'no answer', status: undefined };
+  const rows = [
+    [announced('Announced'), refusing, 'warn', '192.0.2.10 (default/web), link eth1'],
+    [announced('RulesRefused'), speaker(), 'warn', '192.0.2.10 (default/web)'],
+    [announced('RulesRefused', 'Proxy'), silent, 'error', '192.0.2.10 (default/web, served by nothing)'],
+  ] as const;
+  for (const [facts, one, severity, names] of rows) {
+    const all = examine(checks, { ...well, ...facts, speakers: [one] });
+    const finding = all.find(({ id }) => id === 'RulesRefused');
+    assert.deepEqual([finding?.severity, finding?.where], [severity, 'node n1']);
+    assert.equal(finding?.what, `the kernel refuses nftables rules, which are left out: ${names}`);
+    assert.notEqual(finding?.todo, '');
+  }
+});
+
+test('an announced address that may get no traffic is reported', () => {
+  const rows = { DataPathUnproven: 'warn', MoveDamped: 'warn', NoEndpoints: 'info' };
+  for (const [reason, severity] of Object.entries(rows)) {
+    assert.deepEqual(found(announced(reason)), [`${severity} DataPathFault address 192.0.2.10`]);
+  }
+  assert.deepEqual(found(announced('Announced')), []);
+});
+
 const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; readonly expected: readonly string[] }[] =
   [
     {

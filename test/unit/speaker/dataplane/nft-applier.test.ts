@@ -44,6 +44,7 @@ test('what is loaded is renewed during a long search for what the kernel refuses
   step = 30_000;
   applier.apply(paths(8));
   while (!applier.isRefused('10.99.16.5' as Ip)) await wait(5, new AbortController().signal);
+  assert.deepEqual(applier.refused, ['vip 10.99.16.5']);
   const search = inputs().slice(loaded);
   const first = search.findIndex(isRenewal);
   assert.ok(first >= 0 && first < search.length - 3, 'a renewal comes before the end of the search');
