@@ -66,6 +66,7 @@ async function contentOf(file: string): Promise<string> {
 }
 
 function parseFile(file: string, content: string): readonly AnyObject[] {
+  if (content.includes('\0')) throw wrong(`${file} is not UTF-8`, 'Windows PowerShell writes UTF-16: save it as UTF-8');
   return readYaml(content).flatMap(({ value, fault }) => {
     if (fault !== undefined) throw wrong(`${file} is not valid YAML: ${fault.split('\n')[0]}`);
     const { items } = value as AnyObject;

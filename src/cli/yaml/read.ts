@@ -16,8 +16,9 @@ interface YamlDocument {
   readonly source: string;
 }
 
-/** Reads all documents of a file. Empty documents are left out. */
-export function readYaml(text: string): readonly YamlDocument[] {
+/** Reads all documents of a file. Empty documents are left out. Lines may end as on Windows: in YAML every end of a line is the same. */
+export function readYaml(content: string): readonly YamlDocument[] {
+  const text = content.replaceAll(/\r\n?/g, '\n');
   return jsonIn(text) ?? chunksOf(text).flatMap(documentsIn);
 }
 

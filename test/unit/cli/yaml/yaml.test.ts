@@ -153,3 +153,26 @@ test('plan reads values as kubectl does, and names documents without a kind', as
   );
   assert.deepEqual(others, ['a document without a kind']);
 });
+
+test('the ends of lines on Windows and of old Macs are those of Linux', () => {
+  const files = [
+    '# comment\n---\na: 1 # comment\nb:\n  - x\n  - "y\n    z"\nc: |\n  one\n  two\nd: plain\n  more\n---\na: no\n',
+    '# comment\n%YAML 1.1\n---\na: 1\n---\n{"a": 1}\n',
+    'a: 1\n---\nb: [1,\n  2]\n...\n---\nc: >-\n  x\n\n  y\nd: "\\\n  k"\n',
+    '{\n  "a": 1\n}\n',
+  ];
+  const read = (text: string) => readYaml(text).map(({ line, value, fault }) => ({ line, value, fault }));
+  for (const file of files) {
+    for (const end of ['\r\n', '\r']) assert.deepEqual(read(file.replaceAll('\n', end)), read(file));
+    assert.deepEqual(
+      read(file).filter(({ fault }) => fault !== undefined),
+      [],
+    );
+  }
+});
+
+test('a plan refuses a file that is not UTF-8, as Windows PowerShell writes it', async () => {
+  const file = join(folder, 'utf16.yaml');
+  writeFileSync(file, Buffer.from('\ufeffapiVersion: berth.dev/v1beta1\nkind: IPAddressPool\n', 'utf16le'));
+  await assert.rejects(readManifests([file]), /is not UTF-8/);
+});
