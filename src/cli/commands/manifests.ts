@@ -12,7 +12,7 @@ import { readYaml } from '../yaml/read.ts';
 import { appliedPatch } from './applied-patch.ts';
 
 /** An object in a file. */
-interface Manifest {
+export interface Manifest {
   readonly kind: 'IPAddressPool' | 'L2Advertisement';
   readonly metadata: { readonly name: string; readonly labels?: object; readonly annotations?: object };
   readonly spec?: object;

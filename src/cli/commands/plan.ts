@@ -6,7 +6,7 @@ import type { Answer } from '../output/answer.ts';
 import { exits, misused } from '../output/failure.ts';
 import { printable } from '../output/printable.ts';
 import { type Column, renderTable } from '../output/table.ts';
-import { dryRun, readManifests } from './manifests.ts';
+import { dryRun, type Manifest, readManifests } from './manifests.ts';
 import { type Deleted, type PlanFacts, type PlannedService, planFacts } from './plan-facts.ts';
 
 /** The command. */
@@ -36,6 +36,7 @@ export const planCommand: CommandSpec = {
     const deleted = ((options.delete ?? []) as readonly string[]).map(deletedObject);
     if (files.length + deleted.length === 0) throw misused('nothing to plan', 'give -f FILE, or --delete pool/NAME');
     const { manifests, others } = await readManifests(files);
+    refuseBoth(manifests, deleted);
     if (others.length > 0)
       session.terminal.note(
         `note: ignored ${printable(others).join(', ')}: a plan covers pools and advertisements only\n`,
@@ -47,6 +48,17 @@ export const planCommand: CommandSpec = {
     return planAnswer(planFacts(evaluation, checked, deleted));
   },
 };
+
+/** Refuses to plan the change and the deletion of one object: the command line does not say which comes last. */
+function refuseBoth(manifests: readonly Manifest[], deleted: readonly Deleted[]): void {
+  const names = deleted.map(({ kind, name }) => `${kind} ${name}`);
+  const [twice] = names.filter((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw misused(`--delete names ${twice} twice`);
+  const both = manifests.find(({ kind, metadata }) => names.includes(`${kind} ${metadata.name}`));
+  if (both === undefined) return;
+  const what = `${both.kind} ${both.metadata.name} is in a file, and --delete names it`;
+  throw misused(what, 'leave it out of the files, or leave out --delete');
+}
 
 function deletedObject(text: string): Deleted {
   const [, kind, name] = /^(pool|advertisement)\/([a-z0-9.-]+)$/.exec(text) ?? [];

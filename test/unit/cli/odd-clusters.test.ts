@@ -547,6 +547,17 @@ test('a plan sends dry runs only: a merge as apply does it, or a creation', asyn
   const twice = await runAt(t, cluster(), 'plan', '-f', file);
   assert.deepEqual([twice.exit, twice.writes], [2, []]);
   assert.match(twice.notes, /IPAddressPool p is there twice/);
+  writeFileSync(file, manifest('p'));
+  for (const [deleted, said] of [
+    ['pool/p', /IPAddressPool p is in a file, and --delete names it/],
+    ['pool/q --delete pool/q', /--delete names IPAddressPool q twice/],
+  ] as const) {
+    const both = await runAt(t, cluster(), 'plan', '-f', file, '--delete', ...deleted.split(' '));
+    assert.deepEqual([both.exit, both.writes], [2, []]);
+    assert.match(both.notes, said);
+  }
+  const other = await runAt(t, cluster(), 'plan', '-f', file, '--delete', 'advertisement/p');
+  assert.doesNotMatch(other.notes, /--delete names/, 'an object of another kind');
 });
 
 assert.ok(rows.length > 40);
