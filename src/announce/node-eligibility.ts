@@ -2,10 +2,10 @@
  * Finds out for each node why it may hold a VIP, or may not: the first reason that applies, in the order of the checks.
  */
 import type { Ip } from '../addr/ip.ts';
-import { inSubnet, type LinkAddress, parseLinkAddresses } from '../addr/subnet.ts';
+import { inSubnet, parseLinkAddresses } from '../addr/subnet.ts';
 import { type AdvertisementView, coversNode } from '../api/advertisement.ts';
 import type { NodeView } from '../api/node.ts';
-import { isNamedBy, isNamedExactly, linkChooser } from './links.ts';
+import { isEdge, isNamedBy, isNamedExactly, linkChooser } from './links.ts';
 
 /**
  * The relation of a node to a VIP:
@@ -105,25 +105,39 @@ export function eligibilityOf(node: NodeView, context: EligibilityContext): Node
 
 type Linked = { readonly reason: IneligibleReason | undefined; readonly detail: string };
 
-/** Chooses a link by the rule of {@link linkChooser}, and returns the reason if there is none. */
+/** Chooses the links by the rule of {@link linkChooser}, and returns the reason if there is none, with the links that it is about. */
 function linkReason(vip: Ip, here: readonly AdvertisementView[], links: readonly ReportedLink[] | undefined): Linked {
   if (links === undefined) return { reason: undefined, detail: 'its links are not known' };
-  const views = links.map((link) => ({ ...link, ips: parseLinkAddresses(link.addresses) }));
-  const isFit = ({ unusable, noInboundTraffic }: ReportedLink) => unusable === undefined && !noInboundTraffic;
-  const isNear = ({ ips }: { readonly ips: readonly LinkAddress[] }) => ips.some((own) => inSubnet(vip, own));
-  const near = views.filter(isNear);
-  const named = views.filter((link) => isNamedBy(link.name, here) && (isNear(link) || isNamedExactly(link.name, here)));
-  const able = views.filter(isFit).map(({ name, ips }) => ({ name, addresses: ips }));
-  const [chosen] = linkChooser(here, able)(vip);
-  if (chosen !== undefined) return { reason: undefined, detail: `link ${chosen}` };
-  const border = named.find(isFit);
-  if (border !== undefined) return { reason: 'NetworkAddress', detail: `link ${border.name}` };
-  const [broken] = named;
-  if (broken !== undefined)
-    return { reason: 'LinkUnusable', detail: `link ${broken.name}: ${broken.unusable ?? 'NoInboundTraffic'}` };
-  const [other] = near;
+  const views = links.map((link) => ({ ...link, addresses: parseLinkAddresses(link.addresses) }));
+  const fit = views.filter(isFit);
+  const chosen = linkChooser(here, fit)(vip);
+  if (chosen.length > 0) return { reason: undefined, detail: named(chosen) };
+  const near = views.filter(({ addresses }) => addresses.some((own) => inSubnet(vip, own)));
+  const allowed = views.filter((link) =>
+    near.includes(link) ? isNamedBy(link.name, here) : isNamedExactly(link.name, here),
+  );
+  const edges = allowed.filter((link) => isFit(link) && isEdge(vip, link)).map(({ name }) => name);
+  if (edges.length > 0) return { reason: 'NetworkAddress', detail: named(edges) };
+  // A link in the subnet would announce the address as soon as it works.
+  const broken = onlyNear(allowed, near).map((link) => `${link.name}: ${link.unusable ?? 'NoInboundTraffic'}`);
+  if (broken.length > 0) return { reason: 'LinkUnusable', detail: named(broken) };
   const patterns = [...new Set(here.flatMap(({ interfaces }) => interfaces))].join(', ');
-  if (other !== undefined) return { reason: 'LinkNotNamed', detail: `link ${other.name}; interfaces: ${patterns}` };
-  const subnets = views.filter(isFit).flatMap(({ name, addresses }) => addresses.map((own) => `${name} ${own}`));
+  const others = (near.some(isFit) ? near.filter(isFit) : near).map(({ name }) => name);
+  if (others.length > 0) return { reason: 'LinkNotNamed', detail: `${named(others)}; interfaces: ${patterns}` };
+  const subnets = links.filter(isFit).flatMap(({ name, addresses }) => addresses.map((own) => `${name} ${own}`));
   return { reason: 'NoLink', detail: `has ${subnets.filter((text) => !/ fe80:/i.test(text)).join(', ') || 'none'}` };
+}
+
+function isFit({ unusable, noInboundTraffic }: Pick<ReportedLink, 'unusable' | 'noInboundTraffic'>): boolean {
+  return unusable === undefined && !noInboundTraffic;
+}
+
+/** The links that are in the subnet; all of them if none is. */
+function onlyNear<L>(links: readonly L[], near: readonly L[]): readonly L[] {
+  const both = links.filter((link) => near.includes(link));
+  return both.length > 0 ? both : links;
+}
+
+function named(links: readonly string[]): string {
+  return `${links.length === 1 ? 'link' : 'links'} ${links.join(', ')}`;
 }
