@@ -42,6 +42,7 @@ export class Stage {
   readonly lines: (LogLine & { readonly role: string })[] = [];
   readonly #state: LabState;
   readonly #children: ChildProcess[] = [];
+  readonly #isBehindService: boolean;
   /** Where the roles find the API server. */
   readonly #server: { readonly host: string; readonly port: number };
 
@@ -49,6 +50,7 @@ export class Stage {
     this.#state = state;
     this.context = context;
     this.lab = new Lab(state, log);
+    this.#isBehindService = behindService;
     const { plan } = context;
     this.#server = behindService
       ? { host: plan.services.replace(/0\/\d+$/, '1'), port: 443 }
@@ -80,7 +82,9 @@ export class Stage {
     await writeFile(key, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
     const hosts = this.lab.nodes.slice(0, 2);
     const alive = hosts.flatMap(({ name }) => ['--assume-alive', name]);
-    this.#keepRunning(this.lab.controlPlane, 'berth-controller', ['controller', '--health', '127.0.0.1:18081']);
+    // Only nodes have a kube-proxy, which leads to the Service.
+    const here = (this.#isBehindService && hosts[0]) || this.lab.controlPlane;
+    this.#keepRunning(here, 'berth-controller', ['controller', '--health', '127.0.0.1:18081']);
     for (const host of hosts) {
       const args = ['speaker', '--node-name', host.name, '--liveness-key', key, ...alive];
       this.#keepRunning(host, 'berth-speaker', args);
