@@ -22,8 +22,8 @@ export const allocation: readonly Mutation[] = [
   {
     id: 'unchanged-sharer-is-evicted',
     file: 'ipam/ledger/separation.ts',
-    old: 'isUnchanged(service, slot, requestOf(service));',
-    new: '!isUnchanged(service, slot, requestOf(service));',
+    old: 'change(a) - change(b)',
+    new: 'change(b) - change(a)',
     consequence: 'An unchanged Service loses its address because another one was changed.',
     tests: ['unit/ipam/sharing.test.ts'],
   },
@@ -62,8 +62,8 @@ export const allocation: readonly Mutation[] = [
   {
     id: 'changed-policy-counts-as-unchanged',
     file: 'ipam/ledger/record.ts',
-    old: '(ref.backends === undefined || ref.backends === sharer.backends)',
-    new: 'sharer.backends !== undefined',
+    old: 'ref.backends === undefined || ref.backends === sharer.backends;',
+    new: 'sharer.backends !== undefined;',
     consequence: 'An unchanged Service loses its address because the policy of another one was changed.',
     tests: ['unit/ipam/keeping.test.ts'],
   },

@@ -92,6 +92,8 @@ function whyCannotShare(cluster: Cluster, { service, entry }: Holding): Leave | 
   const isInTheWay = (other: Service) =>
     barrierBetween(service, other) !== undefined && !portTaken(cluster, { service: other, entry });
   const conflicts = others.filter(isInTheWay);
+  const isPort = conflicts.every((other) => barrierBetween(service, other) === 'Port');
+  const isChanged = isPort ? arePortsChanged : isSharingChanged;
   if (conflicts.length === 0) return undefined;
   const isOlder = (other: Service) => isBefore(other, service);
   if (isChanged(service, entry)) {
@@ -116,10 +118,16 @@ function portTaken(cluster: Cluster, { service, entry }: Holding): boolean {
   });
 }
 
-/** Whether the Service has another key, other ports or other backends than those in the entry. */
-function isChanged(service: Service, entry: Entry): boolean {
+/** Whether the Service has other ports than those in the entry. */
+function arePortsChanged(service: Service, entry: Entry): boolean {
   const ref = refsOf(entry).find((one) => isSameName(one, service));
-  if (wishesOf(service).key !== entry.spec.sharingKey || !areSamePorts(ref?.ports, service.spec.ports)) return true;
+  return !areSamePorts(ref?.ports, service.spec.ports);
+}
+
+/** Whether the Service has another key or other backends than those in the entry. */
+function isSharingChanged(service: Service, entry: Entry): boolean {
+  const ref = refsOf(entry).find((one) => isSameName(one, service));
+  if (wishesOf(service).key !== entry.spec.sharingKey) return true;
   return ref?.backends !== undefined && ref.backends !== backendsOf(service);
 }
 

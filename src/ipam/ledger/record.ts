@@ -88,11 +88,16 @@ function indexOf({ services }: AllocationView): ReadonlyMap<string, ServiceRef> 
   return new Map(services.map((ref) => [`${ref.namespace}/${ref.name}`, ref]));
 }
 
-/** Does the entry record the Service as it is now, as far as sharing is concerned? What an old entry does not record counts as unchanged. */
-export function isUnchanged(service: ServiceView, slot: Slot, { sharer }: AllocationRequest): boolean {
+/**
+ * How much of what decides about sharing has changed since the entry was written: 0 nothing, 1 the ports, 2 or more the key, the policy or the
+ * Pods. What an old entry does not record counts as unchanged.
+ */
+export function changeOf(service: ServiceView, slot: Slot, { sharer }: AllocationRequest): number {
   const ref = recordOf(service, slot);
-  if (ref === undefined || slot.entry?.sharingKey !== sharer.key) return false;
+  if (ref === undefined) return 3;
   const ports = (ref.ports ?? []).map(portName);
   const isSamePorts = ports.length === service.ports.length && ports.every((port) => sharer.ports?.has(port));
-  return isSamePorts && (ref.backends === undefined || ref.backends === sharer.backends);
+  const isSameKey = slot.entry?.sharingKey === sharer.key;
+  const isSameBackends = ref.backends === undefined || ref.backends === sharer.backends;
+  return (isSamePorts ? 0 : 1) + (isSameKey && isSameBackends ? 0 : 2);
 }

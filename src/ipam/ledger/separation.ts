@@ -4,7 +4,7 @@ import { shownBy } from '../ownership.ts';
 import type { Outcome } from '../reasons.ts';
 import type { RequestOf } from '../requests.ts';
 import { type Sharer, Sharers } from '../sharing.ts';
-import { isUnchanged, recordOf } from './record.ts';
+import { changeOf, recordOf } from './record.ts';
 import type { Slot } from './slot.ts';
 import type { WorkingLedger } from './working-ledger.ts';
 
@@ -21,8 +21,8 @@ export function isShared({ users, entry }: Slot): boolean {
 }
 
 /**
- * Resolves a conflict between Services that share an address. The Services that changed since the entry was written must leave first, then
- * the younger ones. A port stays with the Service that the entry records it for, as long as that Service has the port and the address.
+ * Resolves a conflict between Services that share an address. The Services that changed most since the entry was written must leave first,
+ * then the younger ones. A port stays with the Service that the entry records it for, as long as that Service has the port and the address.
  */
 export function separate(
   slot: Slot,
@@ -31,10 +31,10 @@ export function separate(
 ): void {
   const { ledger, requestOf } = context;
   slot.users.sort(oldestFirst);
-  const isStaying = (service: ServiceView) => isUnchanged(service, slot, requestOf(service));
-  const staying = new Set(slot.users.filter(isStaying));
-  if (staying.size === slot.users.length && conflictsAmong(slot.users, requestOf).size === 0) return;
-  const sorted = [...staying, ...slot.users.filter((service) => !staying.has(service))];
+  const changes = new Map(slot.users.map((service) => [service, changeOf(service, slot, requestOf(service))]));
+  const change = (service: ServiceView) => changes.get(service) ?? 0;
+  if (slot.users.every((service) => change(service) === 0) && conflictsAmong(slot.users, requestOf).size === 0) return;
+  const sorted = slot.users.toSorted((a, b) => change(a) - change(b));
   const conflicts = conflictsAmong(sorted, requestOf, recordedPorts(slot, context));
   for (const [service, conflict] of conflicts) {
     const message = `the Service can no longer share ${slot.address}: ${conflict}`;

@@ -213,6 +213,21 @@ test('a port of a shared address stays with the Service that the entry records i
   );
 });
 
+test('a Service that has other ports only is not in the way of one that has another policy', () => {
+  const older = { created: '2025-01-01T00:00:00Z' };
+  const rows: readonly [string, Partial<ServiceView>][] = [
+    ['another policy', local('x')],
+    ['another key', { sharingKey: 'l' }],
+  ];
+  for (const [desc, change] of rows) {
+    const services = [
+      { ...a, ...older, ...change },
+      { ...b, ...tcp(443, 8443) },
+    ];
+    assert.deepEqual(outcomes(plan({ pools, services, ledger: [shared] })), ['a 192.0.2.2', 'b 192.0.2.1'], desc);
+  }
+});
+
 test('a Service alone at its address may change its key, and other Services may join with the new one', () => {
   const changed = { ...a, sharingKey: 'new' };
   const joiner = service('c', { sharingKey: 'new', ...tcp(443) });
