@@ -167,8 +167,24 @@ export function releaseAll(releases: readonly Release[], writer: Writer): Promis
   });
 }
 
-async function release({ entry, former, spec }: Release, writer: Writer): Promise<void> {
-  for (const ref of former) if (await mayStillNeed(ref, entry.address, writer)) return;
+/** Releases an address, or if some of its Services may still need it, the part that concerns the others. */
+async function release(planned: Release, writer: Writer): Promise<void> {
+  const { entry, former } = planned;
+  const gone: ServiceRef[] = [];
+  for (const ref of former) if (!(await mayStillNeed(ref, entry.address, writer))) gone.push(ref);
+  if (gone.length === former.length) await writeRelease(planned, writer);
+  else if (gone.length > 0 && entry.reservedUntil === undefined) await writeRelease(removalOf(gone, entry), writer);
+}
+
+/** Removes these Services from an entry, and changes nothing else. */
+function removalOf(gone: readonly ServiceRef[], entry: AllocationView): Release {
+  const { address, pool, sharingKey, adopted } = entry;
+  const services = entry.services.filter((ref) => !gone.includes(ref));
+  const optional = { ...(sharingKey !== undefined && { sharingKey }), ...(adopted && { adopted }) };
+  return { entry, former: gone, spec: { address, pool, services, ...optional } };
+}
+
+async function writeRelease({ entry, former, spec }: Release, writer: Writer): Promise<void> {
   const { client, log, loop, signal, informers } = writer;
   const { uid, resourceVersion, address: vip, pool } = entry;
   const svc = former.map(({ namespace, name }) => `${namespace}/${name}`);

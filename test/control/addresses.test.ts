@@ -174,3 +174,22 @@ test('an entry that is refused because of one Service holds up no other Service 
       everyMs: 50,
     });
   }));
+
+test('a Service that goes on showing an address keeps no other one in its entry', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a', { annotations: key, finalizers });
+    const address = await world.served('a');
+    world.createService('b', { annotations: key, spec: { ports: [{ port: 81 }] } });
+    await world.served('b', address);
+    world.server.fault({ method: 'PATCH', path: `${paths.ofDefault}/a/status` }, { kind: 'Refuse', status: 403 });
+    world.must('DELETE', `${paths.ofDefault}/a`);
+    world.must('DELETE', `${paths.ofDefault}/b`);
+    const { uid } = world.service('a').metadata;
+    await eventually('the entry names a alone', () => usersOf(world.entry(address)).join() === uid, soon);
+    world.server.heal();
+    await eventually('the address is released', () => world.entry(address) === undefined, {
+      timeoutMs: 20_000,
+      everyMs: 50,
+    });
+  }));

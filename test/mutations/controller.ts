@@ -30,8 +30,8 @@ export const controller: readonly Mutation[] = [
   {
     id: 'release-asks-nobody',
     file: 'controller/ledger.ts',
-    old: 'for (const ref of former) if (await mayStillNeed(ref, entry.address, writer)) return;',
-    new: '',
+    old: 'if (!(await mayStillNeed(ref, entry.address, writer))) gone.push(ref);',
+    new: 'gone.push(ref);',
     consequence: 'An address that a Service still shows is given to another one.',
     tests: ['control/serving.test.ts'],
   },

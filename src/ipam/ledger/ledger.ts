@@ -100,6 +100,8 @@ export function releasesOf(
       releases.push({ entry, former: [], spec: coolingAfter(slot, { until, now, table }) });
     } else if (former.length === refs.length) {
       releases.push({ entry, former, spec: keptBack(slot, former, { isLiving, now, table }) });
+    } else if (former.length > 0) {
+      releases.push({ entry, former, spec: specOf(slot, remaining(entry, former)) });
     }
   };
   for (const slot of ledger.slots.values()) {

@@ -290,6 +290,16 @@ test('if one of the sharing Services leaves, the others stay, and the entry name
   );
 });
 
+test('a Service that is about to leave an address keeps no other one in its entry', () => {
+  const moving = { ...a, requests: ['192.0.2.3'] };
+  const of = plan({ pools, services: [moving], ledger: [shared] });
+  assert.deepEqual([outcomes(of), releases(of)], [['a 192.0.2.3'], ['update 192.0.2.1 p a key default/k']]);
+  assert.deepEqual(
+    of.releases[0]?.former.map(({ name }) => name),
+    ['b'],
+  );
+});
+
 test('an entry has room for 128 Services', () => {
   const many = Array.from({ length: 130 }, (_, i) =>
     service(`s${String(i).padStart(3, '0')}`, { ...key, ...tcp(i + 1) }),
