@@ -24,13 +24,22 @@ export function refOf(service: ServiceView, slot: Slot, request: AllocationReque
 
 /** Does the entry record all of this already? */
 export function isRecorded(service: ServiceView, slot: Slot, request: AllocationRequest): boolean {
-  return isSameRecord(recordOf(service, slot), refOf(service, slot, request));
+  return isSameRecord(recordOf(service, slot), {
+    uid: service.uid,
+    ports: recordedPorts(service),
+    backends: recordedBackends(request),
+    requestedPools: fulfilledRequest(service, slot, request),
+  });
 }
 
 /** Do two records of a Service have the same content? */
-export function isSameRecord(a: ServiceRef | undefined, b: ServiceRef): boolean {
+export function isSameRecord(
+  a: ServiceRef | undefined,
+  b: { readonly [Field in 'uid' | 'ports' | 'backends' | 'requestedPools']?: ServiceRef[Field] | undefined },
+): boolean {
   return (
-    a?.uid === b.uid &&
+    a !== undefined &&
+    a.uid === b.uid &&
     a.backends === b.backends &&
     isSameList(a.requestedPools ?? [], b.requestedPools ?? []) &&
     areSamePorts(a.ports, b.ports)

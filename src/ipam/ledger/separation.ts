@@ -1,5 +1,7 @@
 /** Which Services must leave an address that they share, because a port, a policy, a selector or a key was changed. */
+import type { AllocationView } from '../../api/allocation.ts';
 import { oldestFirst, portName, type ServiceView } from '../../api/service.ts';
+import { Memo } from '../../memo/memo.ts';
 import { shownBy } from '../ownership.ts';
 import type { Outcome } from '../reasons.ts';
 import type { RequestOf } from '../requests.ts';
@@ -31,9 +33,9 @@ export function separate(
 ): void {
   const { ledger, requestOf } = context;
   slot.users.sort(oldestFirst);
+  if (slot.entry && compatible.of(slot.entry, [...slot.users], () => areCompatible(slot, requestOf))) return;
   const changes = new Map(slot.users.map((service) => [service, changeOf(service, slot, requestOf(service))]));
   const change = (service: ServiceView) => changes.get(service) ?? 0;
-  if (slot.users.every((service) => change(service) === 0) && conflictsAmong(slot.users, requestOf).size === 0) return;
   const sorted = slot.users.toSorted((a, b) => change(a) - change(b));
   const conflicts = conflictsAmong(sorted, requestOf, recordedPorts(slot, context));
   for (const [service, conflict] of conflicts) {
@@ -44,6 +46,14 @@ export function separate(
   if (conflicts.size === 0) return;
   const order = new Map(sorted.map((service, i) => [service, i]));
   slot.users.sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
+}
+
+/** Entries whose Services are as recorded, and can share. Views never change, and nearly all entries are so in each pass. */
+const compatible = new Memo<AllocationView, boolean>();
+
+function areCompatible(slot: Slot, requestOf: RequestOf): boolean {
+  const isChanged = (service: ServiceView) => changeOf(service, slot, requestOf(service)) > 0;
+  return !slot.users.some(isChanged) && conflictsAmong(slot.users, requestOf).size === 0;
 }
 
 /** The user of each port of the address, as far as the entry records it: clients connect to it there. */
