@@ -43,13 +43,14 @@ const remedies: Readonly<Record<string, string>> = {
   PoolNotActive: 'set state: Active in the pool, or add another pool',
   PoolExhausted:
     'add addresses to a pool, or delete a Service that needs no address: kubectl berth vips shows which Service has which address',
-  QuotaExceeded: 'raise quota.perNamespace of the pool, or delete a Service of the namespace',
+  QuotaExceeded:
+    'raise quota.perNamespace of the pool, delete a Service of the namespace, or wait until addresses that are kept back are free',
   AddressNotInPool:
     'ask for another address, or add this one to a pool: kubectl berth who-has ADDRESS shows its state; if another program wrote it to the status of the Service, see StatusOfOthers of kubectl berth doctor',
   AddressInUse: 'ask for another address: kubectl berth who-has ADDRESS shows which Service has this one',
   AddressReserved: 'wait, ask for another address, or delete its IPAllocation',
   AddressConflict: 'exclude the address from the pool, or find the host that answers for it',
-  InvalidRequest: 'correct the annotation that the message names',
+  InvalidRequest: 'correct the annotation or the field that the message names',
   ConflictingRequest: 'correct the requests of the Service that the message names',
   SharingConflict: 'undo the change of the Service, or give the Service an address of its own',
   AdoptionConflict: 'decide which Service should have the address, and clear the status of the other one',
