@@ -193,3 +193,18 @@ test('a Service that goes on showing an address keeps no other one in its entry'
       everyMs: 50,
     });
   }));
+
+test('an address that another program writes in another spelling stays as it is', (t) =>
+  inWorld(t, async (world) => {
+    world.createPool('six', ['2001:db8::1-2001:db8::9']);
+    await world.startLeading();
+    world.createService('a', { spec: { ipFamilies: ['IPv6'] } });
+    await world.served('a', '2001:db8::1');
+    const ingress = [{ ip: '2001:DB8::1', ipMode: 'VIP' }];
+    world.must('PATCH', `${paths.ofDefault}/a/status`, { status: { loadBalancer: { ingress } } });
+    // The controller has a reason to write the status.
+    world.patchService('a', { metadata: { annotations: { 'berth.dev/hand-off': 'unknown' } } });
+    await eventually('the condition of the hand-off', () => world.condition('a', 'HandOff'), soon);
+    assert.match(JSON.stringify(world.service('a').status), /"ip":"2001:DB8::1"/);
+    assert.equal(world.condition('a', 'Allocated')?.reason, 'Allocated');
+  }));

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import type { Change } from '../apiserver/history.ts';
 import type { ApiObject } from '../apiserver/objects.ts';
 import type { ApiStore } from '../apiserver/store.ts';
+import { canonical } from '../oracle/addresses.ts';
 
 const services = '/api/v1/services';
 const allocations = '/apis/berth.dev/v1beta1/ipallocations';
@@ -18,10 +19,10 @@ interface Entry {
   };
 }
 
-/** The addresses that a Service shows. */
+/** The addresses that a Service shows, in canonical form. */
 export function shownBy({ status }: ApiObject): readonly string[] {
   const { loadBalancer } = (status ?? {}) as { loadBalancer?: { ingress?: readonly { ip?: string }[] } };
-  return (loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+  return (loadBalancer?.ingress ?? []).flatMap(({ ip }) => (ip === undefined ? [] : canonical(ip)));
 }
 
 /** The uids that an entry names. */
