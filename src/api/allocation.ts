@@ -168,7 +168,7 @@ function addressNamed(name: string): Ip | undefined {
 
 function faultIn(address: Ip, spec: Partial<AllocationSpec> | undefined): string | undefined {
   const written: unknown = spec?.address;
-  if (isText(written) && parseIp(written) === address) return undefined;
+  if (written === address || (isText(written) && parseIp(written) === address)) return undefined;
   return `spec.address is ${brief(JSON.stringify(written) ?? 'absent')}, but must be ${address}`;
 }
 
