@@ -3,6 +3,7 @@ import type { ClaimStore } from '../liveness/claim-store.ts';
 import { times } from '../liveness/messages.ts';
 import { decideHolders } from './decide-holders.ts';
 import { FlapDamping } from './flap-damping.ts';
+import { ProbeQueue } from './probe-queue.ts';
 import type { Candidate, HolderDecision, HolderView, Vip } from './view.ts';
 
 /** The decisions, by VIP. */
@@ -15,7 +16,8 @@ export class DecisionCache {
   #byUid = new Map<string, HolderDecision>();
   #all: readonly HolderDecision[] = [];
   #waiting = new Map<string, number>();
-  readonly #probing = new Set<string>();
+  readonly #probing = new ProbeQueue();
+  readonly #byHolder = new Map<string, Set<string>>();
   readonly #touched = new Set<string>();
   /** When the waiting VIPs were last decided. */
   #waitedAt = Number.NEGATIVE_INFINITY;
@@ -77,9 +79,18 @@ export class DecisionCache {
     this.#touched.add(uid);
   }
 
-  /** The decisions that need a probe. */
-  *probing(): Iterable<HolderDecision> {
-    for (const uid of this.#probing) {
+  /** The decisions that need a probe now. */
+  *probing(now: number): Iterable<HolderDecision> {
+    yield* this.#decisionsOn(this.#probing.take(now));
+  }
+
+  /** The decisions on the VIPs that a node holds. */
+  *heldBy(node: string): Iterable<HolderDecision> {
+    yield* this.#decisionsOn(this.#byHolder.get(node) ?? []);
+  }
+
+  *#decisionsOn(uids: Iterable<string>): Iterable<HolderDecision> {
+    for (const uid of uids) {
       const decision = this.#byUid.get(uid);
       if (decision) yield decision;
     }
@@ -121,13 +132,13 @@ export class DecisionCache {
       const before = this.#byUid.get(vip.uid);
       if (!isSame(decision, before)) hasChanged = true;
       this.#byUid.set(vip.uid, decision);
+      if (before?.holder !== holder) this.#noteHolder(vip.uid, before?.holder, holder);
       if (claim) this.#claims.set(this.#self, claim);
       else this.#claims.drop(this.#self, vip.uid);
       // While this node listens, or does not know all claims, it is no node's turn.
       if (!waits || (action.kind === 'Silent' && action.reason === 'Listening')) this.#waiting.delete(vip.uid);
       else if (!this.#waiting.has(vip.uid)) this.#waiting.set(vip.uid, now);
-      if (probe) this.#probing.add(vip.uid);
-      else this.#probing.delete(vip.uid);
+      this.#probing.set(vip.uid, probe && { node: probe.node, isHeld: action.kind === 'Hold' });
       const isHeld = action.kind === 'Hold' || (action.kind === 'Silent' && action.reason === 'NotHolder');
       if (isHeld && holder !== undefined) this.#moves.note(vip.uid, { node: holder, planned }, now);
     }
@@ -136,11 +147,21 @@ export class DecisionCache {
     if (hasChanged) this.#all = [...this.#vips.keys()].flatMap((uid) => this.#byUid.get(uid) ?? []);
   }
 
+  #noteHolder(uid: string, from: string | undefined, to: string | undefined): void {
+    const former = from === undefined ? undefined : this.#byHolder.get(from);
+    if (former?.delete(uid) && former.size === 0 && from !== undefined) this.#byHolder.delete(from);
+    if (to !== undefined) this.#byHolder.set(to, (this.#byHolder.get(to) ?? new Set()).add(uid));
+  }
+
   #forget(now: number): void {
     const exists = (uid: string) => this.#vips.has(uid);
-    for (const uid of this.#byUid.keys()) if (!exists(uid)) this.#byUid.delete(uid);
+    for (const [uid, { holder }] of this.#byUid) {
+      if (exists(uid)) continue;
+      this.#byUid.delete(uid);
+      this.#noteHolder(uid, holder, undefined);
+    }
     for (const uid of this.#waiting.keys()) if (!exists(uid)) this.#waiting.delete(uid);
-    for (const uid of this.#probing) if (!exists(uid)) this.#probing.delete(uid);
+    this.#probing.keepOnly(exists);
     for (const uid of this.#claims.of(this.#self).keys()) if (!exists(uid)) this.#claims.drop(this.#self, uid);
     this.#claims.forgetTerms(exists);
     this.#moves.prune(exists, now);
