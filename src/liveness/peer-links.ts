@@ -26,6 +26,8 @@ export class PeerLinks {
   readonly #reported = new Map<string, ReportedLinks>();
   /** The parts of the newest list of a peer that tells its links in parts. */
   readonly #parts = new Map<string, LinkParts>();
+  /** The peers by hardware address, as far as no link has changed since: hundreds of frames a second are looked up. */
+  #byMac: ReadonlyMap<string, string> | undefined;
 
   /**
    * Processes a heartbeat. True if its links differ from those of the heartbeats before. A heartbeat that was overtaken
@@ -40,6 +42,7 @@ export class PeerLinks {
     if (links === undefined) return false;
     const text = JSON.stringify(links);
     const isChanged = before?.text !== text;
+    if (isChanged) this.#byMac = undefined;
     const now = links.flatMap(({ addresses }) => addresses.map((address) => address.split('/')[0] ?? ''));
     const known = isChanged ? [...(before?.now ?? []), ...(before?.former ?? [])] : (before?.former ?? []);
     const former = [...new Set(known)].filter((address) => !now.includes(address)).slice(0, mostFormer);
@@ -77,6 +80,7 @@ export class PeerLinks {
   forget(node: string): void {
     this.#reported.delete(node);
     this.#parts.delete(node);
+    this.#byMac = undefined;
   }
 
   /** The links that a peer reported last; undefined before its first report. */
@@ -86,8 +90,16 @@ export class PeerLinks {
 
   /** The peer that has a link with this hardware address. */
   nodeOf(mac: string): string | undefined {
-    for (const [node, { links }] of this.#reported) if (links.some((link) => link.mac === mac)) return node;
-    return undefined;
+    this.#byMac ??= this.#peersByMac();
+    return this.#byMac.get(mac);
+  }
+
+  /** Of two peers with one hardware address the first one counts. */
+  #peersByMac(): ReadonlyMap<string, string> {
+    const peers = new Map<string, string>();
+    for (const [node, { links }] of this.#reported)
+      for (const { mac } of links) if (!peers.has(mac)) peers.set(mac, node);
+    return peers;
   }
 
   /**

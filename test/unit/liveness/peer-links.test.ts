@@ -57,3 +57,13 @@ test('only a few addresses of former links are kept', () => {
   assert.equal(addresses.length, 17);
   assert.deepEqual(addresses.slice(0, 2), ['10.0.1.99', '10.0.1.98']);
 });
+
+test('a hardware address belongs to the peer that reports it now, and to none after the peer was forgotten', () => {
+  const peers = new PeerLinks();
+  peers.take(beat(1, [eth0]));
+  assert.equal(peers.nodeOf(eth0.mac), 'n1');
+  peers.take({ ...beat(1, [mgmt]), from: { node: 'n2', incarnation: 'i1' } });
+  assert.equal(peers.nodeOf(mgmt.mac), 'n2');
+  peers.forget('n1');
+  assert.deepEqual([peers.nodeOf(eth0.mac), peers.nodeOf(mgmt.mac)], [undefined, 'n2']);
+});
