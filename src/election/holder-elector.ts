@@ -151,8 +151,8 @@ export class HolderElector {
     for (const link of links) this.#linkProbes.unsent(link);
   }
 
-  /** A host answered for an address. That counts only on a link where this node would announce the address. */
-  heardOnWire(claim: WireClaim, now: number): void {
+  /** A host, which may be a proxy, answered for an address. It counts only on a link where this node would announce that. */
+  heardOnWire(claim: WireClaim, now: number, isProxy = () => false): void {
     this.#linkProbes.answered(claim, this.#input?.links ?? [], now);
     const vip = this.#decisions.vipOf(claim.address);
     const own = vip && this.claims.get(vip.uid);
@@ -161,7 +161,7 @@ export class HolderElector {
     if (!vip.linksOf(this.#self)?.includes(claim.link)) return;
     const node = this.#evidence.nodeOf(claim.mac);
     const weight = this.#evidence.weightOf(vip, node, now);
-    if (weight === 'Nothing') return;
+    if (weight === 'Nothing' || (node === undefined && isProxy())) return;
     if (weight === 'IfDirect' && !this.#holderProbes.isDirectAnswer(vip.uid, claim.mac, now)) {
       if (node !== undefined && own !== undefined) this.#evidence.noteContest(vip.uid, now);
       return;

@@ -29,6 +29,8 @@ interface ElectionParts {
   readonly hearing: Hearing;
   readonly runner: ElectionRunner;
   readonly transport: PeerTransport;
+  /** Finds out whether a host is a proxy. Absent: none is. */
+  readonly conflicts?: Pick<ConflictWatch, 'kindOf'>;
 }
 
 /** The parts that announce the VIPs that this node holds. */
@@ -65,10 +67,10 @@ interface SpeakerParts extends AnnouncingParts {
 const relinkMs = 1_000;
 
 /** Connects the election to the peers and to the packet worker. */
-export function wireElection({ announcer, hearing, runner, transport }: ElectionParts): void {
+export function wireElection({ announcer, hearing, runner, transport, conflicts }: ElectionParts): void {
   transport.received.to(runner.receive);
   announcer.stalled.to(runner.decideNow);
-  hearing.heard.to(runner.heardOnWire);
+  hearing.heard.to((claim) => runner.heardOnWire(claim, () => conflicts?.kindOf(claim) === 'Proxy'));
   runner.reasserted.to((vips) => announcer.repeat(vips.map(({ address }) => address)));
 }
 

@@ -118,7 +118,7 @@ export const election: readonly Mutation[] = [
   {
     id: 'any-host-keeps-a-dead-node-alive',
     file: 'election/holder-elector.ts',
-    old: "if (weight === 'Nothing') return;",
+    old: "if (weight === 'Nothing' || (node === undefined && isProxy())) return;",
     new: '',
     consequence: 'A proxy, or a host with the same address, keeps the addresses of a dead node out of use.',
     tests: ['sim/wire.test.ts'],

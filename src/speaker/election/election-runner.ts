@@ -105,9 +105,9 @@ export class ElectionRunner {
     if (this.#elector?.hasUrgentWork) this.#decideSoon();
   };
 
-  /** A host answered for an address on the wire. */
-  heardOnWire = (claim: WireClaim): void => {
-    this.#elector?.heardOnWire(claim, this.#now);
+  /** A host answered for an address on the wire. `isProxy` is called if it may be a node that was never heard. */
+  heardOnWire = (claim: WireClaim, isProxy?: () => boolean): void => {
+    this.#elector?.heardOnWire(claim, this.#now, isProxy);
     if (this.#elector?.hasUrgentWork) this.#decideSoon();
   };
 

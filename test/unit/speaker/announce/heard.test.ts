@@ -191,6 +191,20 @@ test('a host is not reported before it was asked whether it is a proxy', (t) => 
   assert.deepEqual(box.status()?.conflict, { kind: 'Contested', mac: stranger });
 });
 
+for (const [desc, isProxy] of [
+  ['a proxy answers for any address', true],
+  ['a host answers for it that may be the other node', false],
+] as const) {
+  test(`a lone node, whose peer was never heard, ${isProxy ? 'takes' : 'does not take'} a new VIP if ${desc}`, (t) => {
+    const { time, box } = boxOf(t, shown(vip));
+    time.run(20_000, () => {
+      box.hear(vip, stranger, 'eth0');
+      if (isProxy) box.hear('203.0.113.253', stranger, 'eth0');
+    });
+    assert.equal(box.runner.decisions[0]?.action.kind, isProxy ? 'Hold' : 'Silent');
+  });
+}
+
 test('a VIP is not taken over from a node that could not be probed', (t) => {
   // The advertisement names the link. The link has no address, like a VLAN that carries only VIPs.
   const bare = link('vlan5', { addresses: [] });
