@@ -46,8 +46,9 @@ interface Watch {
   probe: Probe | undefined;
   /** How many verifications in a row have failed. */
   failures: number;
-  /** Where the holder answered last. */
+  /** Where the holder answered last, and the other host that was found last. */
   mac: string | undefined;
+  other: string | undefined;
   broadcastAt: number;
 }
 
@@ -102,7 +103,16 @@ export class Verification {
       if (before) this.#forget(uid, before);
       const broadcastAt = Number.NEGATIVE_INFINITY;
       const watch: Watch = {
-        ...{ target, key, queue: 'Fresh', probe: undefined, failures: 0, mac: undefined, broadcastAt },
+        ...{
+          target,
+          key,
+          queue: 'Fresh',
+          probe: undefined,
+          failures: 0,
+          mac: undefined,
+          other: undefined,
+          broadcastAt,
+        },
       };
       this.#watches.set(uid, watch);
       this.#byAddress.set(address, watch);
@@ -122,7 +132,8 @@ export class Verification {
     const probe = watch?.probe;
     if (watch === undefined || probe === undefined || watch.target.link !== link) return;
     if (watch.target.macs.includes(mac)) probe.mac ??= mac;
-    else probe.other ??= mac;
+    // Of several other hosts one is reported: a report that changes each time says no more.
+    else if (probe.other === undefined || mac === watch.other) probe.other = mac;
   }
 
   /** The probed port of an address answered. */
@@ -199,6 +210,7 @@ export class Verification {
     const isFailure = failures.has(outcome);
     watch.failures = isFailure ? watch.failures + 1 : 0;
     if (isFailure) watch.mac = undefined;
+    watch.other = watch.probe?.other;
     if (!isFailure || watch.failures >= failuresToSay) {
       turn.found.push({ holder, result: { uid, term, outcome, detail } });
     }

@@ -249,3 +249,12 @@ test('for any events, verification ends its work, and every result is about a pr
     }),
   );
 });
+
+test('of two other hosts that answer in turn, the one that was reported stays the reported one', () => {
+  const macs = [otherMac, '02:00:00:00:00:0e'];
+  const run = runOf(target(1));
+  run.world = { macs: () => [...macs.reverse()], opens: () => true };
+  run.until(60_000);
+  assert.ok(run.said().length > 5);
+  assert.equal(new Set(run.said()).size, 1, run.said().join('; '));
+});
