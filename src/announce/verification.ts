@@ -31,6 +31,8 @@ interface Probe {
   /** When the step began. */
   since: number;
   tries: number;
+  /** How many of them could not be sent. */
+  unsent: number;
   /** The probe goes to all hosts, not to the holder only. */
   isBroadcast: boolean;
   /** The hardware addresses with which the holder, and another host, answered. */
@@ -136,6 +138,12 @@ export class Verification {
     else if (probe.other === undefined || mac === watch.other) probe.other = mac;
   }
 
+  /** The last probe for a VIP could not be sent: if that goes for all, the silence proves nothing. */
+  unsent({ uid }: Target): void {
+    const probe = this.#watches.get(uid)?.probe;
+    if (probe) probe.unsent++;
+  }
+
   /** The probed port of an address answered. */
   reached(address: string): void {
     const probe = this.#byAddress.get(address)?.probe;
@@ -161,7 +169,7 @@ export class Verification {
     this.#running.add(watch);
     const isBroadcast = watch.mac === undefined || now - watch.broadcastAt >= broadcastMs;
     const found = { mac: undefined, other: undefined, isReached: false };
-    watch.probe = { step: 'Neighbor', since: now, tries: 0, isBroadcast, ...found };
+    watch.probe = { step: 'Neighbor', since: now, tries: 0, unsent: 0, isBroadcast, ...found };
   }
 
   #goOn(watch: Watch, turn: Calls, now: number): void {
@@ -178,7 +186,7 @@ export class Verification {
     } else if (probe.mac !== undefined && isSettled) {
       watch.mac = probe.mac;
       if (target.aim.kind === 'Nothing') this.#conclude(watch, target.aim, { turn, now });
-      else Object.assign(probe, { step: 'Port', since: now, tries: 0 } satisfies Partial<Probe>);
+      else Object.assign(probe, { step: 'Port', since: now, tries: 0, unsent: 0 } satisfies Partial<Probe>);
     } else if (now - probe.since >= givenUpAt) {
       this.#conclude(watch, { outcome: 'NotAnswered', detail: '' }, { turn, now });
     } else if (isTryDue(probe, now)) {
@@ -207,16 +215,25 @@ export class Verification {
 
   #conclude(watch: Watch, { outcome, detail }: Pick<ProbeResult, 'outcome' | 'detail'>, { turn, now }: Moment): void {
     const { uid, term, holder } = watch.target;
+    const { probe } = watch;
     const isFailure = failures.has(outcome);
+    if (isFailure && probe && probe.other === undefined && probe.unsent >= probe.tries) {
+      this.#end(watch, 'Retry', now);
+      return;
+    }
     watch.failures = isFailure ? watch.failures + 1 : 0;
     if (isFailure) watch.mac = undefined;
-    watch.other = watch.probe?.other;
+    watch.other = probe?.other;
     if (!isFailure || watch.failures >= failuresToSay) {
       turn.found.push({ holder, result: { uid, term, outcome, detail } });
     }
+    this.#end(watch, !isFailure ? 'Round' : watch.failures < failuresToCalm ? 'Retry' : 'Failing', now);
+  }
+
+  #end(watch: Watch, queue: QueueName, now: number): void {
     this.#running.delete(watch);
     watch.probe = undefined;
-    this.#wait(watch, !isFailure ? 'Round' : watch.failures < failuresToCalm ? 'Retry' : 'Failing', now);
+    this.#wait(watch, queue, now);
   }
 
   #wait(watch: Watch, queue: QueueName, now: number): void {

@@ -82,10 +82,13 @@ export class SynProber {
     this.#options = options;
   }
 
-  /** Sends one SYN. Until an answer arrives, the next probe of the same address and port soon after sends the same segment. */
-  probe(probe: SynProbe): void {
+  /**
+   * Sends one SYN. Until an answer arrives, the next probe of the same address and port soon after sends the same segment. Returns whether it
+   * was sent.
+   */
+  probe(probe: SynProbe): boolean {
     const sourcePort = this.#sourcePort(probe.link.name);
-    if (sourcePort === undefined) return;
+    if (sourcePort === undefined) return false;
     const before = this.#series.get(probe.address);
     const isSame = before?.port === probe.port && before.mac === probe.mac && before.sourcePort === sourcePort;
     const goesOn = isSame && !before.isAnswered;
@@ -93,8 +96,9 @@ export class SynProber {
     const until = performance.now() + answerMs;
     const series: ProbeSeries = { ...probe, sourcePort, sequence, until, isAnswered: false };
     this.#series.set(probe.address, series);
-    this.#send(series, { flags: tcpFlag.synchronize, sequence });
+    const isSent = this.#send(series, { flags: tcpFlag.synchronize, sequence });
     this.#timer ??= setTimeout(this.#poll, pollMs);
+    return isSent;
   }
 
   /** Closes the sockets of all other links. */
@@ -181,7 +185,7 @@ export class SynProber {
   #send(
     { link, source, sourcePort, mac, address, port }: ProbeSeries,
     segment: Pick<TcpFrame, 'flags' | 'sequence'>,
-  ): void {
+  ): boolean {
     const key = keyOf(link, familyOf(address));
     try {
       const { fd } = this.#links.get(key) ?? this.#open(key, link, familyOf(address));
@@ -189,12 +193,13 @@ export class SynProber {
         ...{ destination: mac, source: link.mac, sourceIp: source, destinationIp: address },
         ...{ sourcePort, destinationPort: port, acknowledgment: 0, window, ...segment },
       });
-      if (sendNow(fd, frame) >= 0) return;
+      if (sendNow(fd, frame) >= 0) return true;
       const code = errnoName();
       if (!temporary.has(code)) throw new Error(`cannot send on ${link.name}: ${code}`);
     } catch (error) {
       this.#failed(key, link.name, error);
     }
+    return false;
   }
 
   #open(key: string, link: LinkName, family: Family): OpenLink {

@@ -129,11 +129,14 @@ export class Verifier {
     const { neighborProbes, synProbes, found, nextAt } = this.#verification.turn(now);
     for (const { target, to } of neighborProbes) {
       const link = this.#linkOf(target);
-      if (link) this.#options.prober.probeOn(link, target.address, to);
+      const isSent = link !== undefined && this.#options.prober.probeOn(link, target.address, to);
+      if (!isSent) this.#verification.unsent(target);
     }
     for (const { target, mac, port } of synProbes) {
       const link = this.#linkOf(target);
-      if (link) this.#synProber.probe({ link, source: target.source, mac, address: target.address, port });
+      const probe = { source: target.source, mac, address: target.address, port };
+      const isSent = link !== undefined && this.#synProber.probe({ link, ...probe });
+      if (!isSent) this.#verification.unsent(target);
     }
     this.#report(found);
     if (nextAt !== undefined) this.#stepTimer = setTimeout(this.#step, Math.max(1, nextAt - now));

@@ -35,6 +35,8 @@ class Run {
   readonly synProbes: { readonly at: number; readonly address: string; readonly mac: string }[] = [];
   readonly found: { readonly at: number; readonly uid: string; readonly said: string }[] = [];
   world: World = good;
+  /** The link accepts these probes. */
+  sends = { neighbor: true, syn: true };
   #now = 0;
 
   observe(targets: readonly Target[]): void {
@@ -48,12 +50,15 @@ class Run {
       const at = this.#now;
       for (const { target: of, to } of neighborProbes) {
         this.neighborProbes.push({ at, address: of.address, to });
+        if (!this.sends.neighbor) this.verification.unsent(of);
+        if (!this.sends.neighbor) continue;
         for (const mac of this.world.macs(of.address, to))
           this.verification.heard({ address: of.address, mac, link: this.world.link ?? of.link });
       }
       for (const { target: of, mac } of synProbes) {
         this.synProbes.push({ at, address: of.address, mac });
-        if (this.world.opens(of.address)) this.verification.reached(of.address);
+        if (!this.sends.syn) this.verification.unsent(of);
+        else if (this.world.opens(of.address)) this.verification.reached(of.address);
       }
       for (const { result } of found) {
         this.found.push({ at, uid: result.uid, said: `${result.outcome} ${result.detail}`.trim() });
@@ -257,4 +262,19 @@ test('of two other hosts that answer in turn, the one that was reported stays th
   run.until(60_000);
   assert.ok(run.said().length > 5);
   assert.equal(new Set(run.said()).size, 1, run.said().join('; '));
+});
+
+test('probes that could not be sent prove nothing, and are tried again', () => {
+  for (const sends of [
+    { neighbor: false, syn: true },
+    { neighbor: true, syn: false },
+  ]) {
+    const run = runOf(target(1));
+    run.sends = sends;
+    run.until(60_000);
+    assert.deepEqual(run.said(), []);
+    run.sends = { neighbor: true, syn: true };
+    run.until(70_000);
+    assert.deepEqual(run.said(), ['Verified 80']);
+  }
 });
