@@ -211,4 +211,37 @@ export const announcing: readonly Mutation[] = [
     consequence: 'An address stays at a node whose last Pod of the Service is ending.',
     tests: ['unit/announce/endpoint-nodes.test.ts'],
   },
+  {
+    id: 'reported-host-changes-with-each-frame',
+    file: 'announce/foreign-host.ts',
+    old: 'const keepMs = 12_000;',
+    new: 'const keepMs = 0;',
+    consequence: 'Two hosts that claim an address in turn make the node decide about all addresses for each frame.',
+    tests: ['unit/announce/conflict-detector.test.ts'],
+  },
+  {
+    id: 'gratuitous-frames-use-up-the-budget-of-answers',
+    file: 'linux/worker/claim-budget.ts',
+    old: '(isAnswer ? this.#answers : this.#others)',
+    new: 'this.#others',
+    consequence: 'After a takeover of hundreds of addresses the answers of a holder that is probed are not heard.',
+    tests: ['unit/linux/claim-budget.test.ts'],
+  },
+  {
+    id: 'bridge-of-each-node-is-a-common-link',
+    file: 'addr/subnet.ts',
+    old: 'const common = own.filter(({ address }) => !its.some((one) => one.address === address));',
+    new: 'const common = own;',
+    consequence:
+      'A node behind a router counts as dead while its speaker is silent, and its Pods get no new connections.',
+    tests: ['unit/addr/subnet.test.ts'],
+  },
+  {
+    id: 'own-address-is-announced',
+    file: 'announce/placements.ts',
+    old: 'const owner = isFirst && !isAdopted ? ownerOf(address) : undefined;',
+    new: 'const owner = undefined;',
+    consequence: "A Service that requests an address of a node's link takes it over.",
+    tests: ['unit/speaker/announce/heard.test.ts'],
+  },
 ];

@@ -227,4 +227,20 @@ export const election: readonly Mutation[] = [
     consequence: 'While a speaker restarts, no node answers for its addresses.',
     tests: ['unit/election/decide-holders.test.ts'],
   },
+  {
+    id: 'answers-to-all-hosts-count-without-end',
+    file: 'election/wire-evidence.ts',
+    old: "return this.#view?.minority === true ? 'IfDirect' : 'Nothing';",
+    new: "return this.#view?.minority === true ? 'Life' : 'Nothing';",
+    consequence: 'With two nodes, a switch that answers for a dead node keeps its addresses out of use.',
+    tests: ['sim/wire.test.ts'],
+  },
+  {
+    id: 'rare-heartbeats-make-a-node-unheard',
+    file: 'liveness/peers.ts',
+    old: 'const unheardMs = (times.alarm * longest) / times.slowHeartbeat;',
+    new: 'const unheardMs = times.alarm;',
+    consequence: 'In a cluster of hundreds of nodes a speaker gains no addresses again and again.',
+    tests: ['unit/liveness/failure-detector.test.ts'],
+  },
 ];

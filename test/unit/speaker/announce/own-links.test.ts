@@ -154,3 +154,19 @@ test('answers of both families are heard on a link, whatever families the VIPs h
     [['IPv4', 'IPv6']],
   );
 });
+
+test('a probe of the election goes to one host where it must, and to all hosts otherwise', (t) => {
+  const sentTo: string[] = [];
+  const send = (frame: Uint8Array) => {
+    sentTo.push(Buffer.from(frame.subarray(0, 6)).toString('hex'));
+    return 'Sent' as const;
+  };
+  const prober = new NeighborProber({ debug: () => undefined }, () => ({ send, close: () => undefined }));
+  t.after(() => prober.close());
+  prober.observe([link('eth0')]);
+  prober.probe([
+    { address: vip, links: ['eth0'] },
+    { address: vip, links: ['eth0'], to: '02:00:00:00:00:07' },
+  ]);
+  assert.deepEqual(sentTo, ['ffffffffffff', '020000000007']);
+});
