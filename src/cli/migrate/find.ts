@@ -9,6 +9,7 @@ import type { Reach, Session } from '../cluster/session.ts';
 import { askSpeakers, type SpeakerAnswer } from '../cluster/speakers.ts';
 import type { Workload } from '../doctor/facts.ts';
 import { Failure, wrong } from '../output/failure.ts';
+import { excludesLinks } from './convert/excluded-links.ts';
 import type { FieldRow } from './convert/field-report.ts';
 import type { Manifest } from './convert/manifest.ts';
 import { convertMetalLb, type Migration } from './convert/metallb.ts';
@@ -17,7 +18,7 @@ import { withoutExisting } from './objects.ts';
 import { type Preview, previewTakeOver } from './preview.ts';
 import { linkOf, type Topology } from './reach.ts';
 import { readFiles } from './read-files.ts';
-import { readObjects, readPrograms, readServices } from './read-metallb.ts';
+import { readConfigMaps, readObjects, readPrograms, readServices } from './read-metallb.ts';
 import type { Situation } from './steps.ts';
 
 /** The result of the conversion. */
@@ -81,19 +82,25 @@ export async function findInCluster(session: Session): Promise<Found> {
     );
   }
   const [services, programs] = await Promise.all([readServices(reach), readPrograms(reach)]);
-  const from = { objects, services, homes: [...new Set(programs.map(({ namespace }) => namespace))] };
+  const homes = [...new Set(programs.map(({ namespace }) => namespace))];
+  const maps = await Promise.all(homes.map((namespace) => readConfigMaps(reach, namespace)));
+  const excluding = maps.flatMap((one) => one.objects).filter(excludesLinks);
+  const unreadMaps = maps.flatMap(({ rows }) => rows);
+  const from = { objects: [...objects, ...excluding], services, homes };
   const cluster = await readCluster(session).catch((error: unknown) => {
     if (error instanceof Failure) return error;
     throw error;
   });
   if (cluster instanceof Failure) {
-    const migration = convertMetalLb({ ...from, classes: defaultClasses });
+    const { rows, ...made } = convertMetalLb({ ...from, classes: defaultClasses });
+    const migration = { ...made, rows: [...rows, ...unreadMaps] };
     return { migration, previews: [], place: undefined, note: cluster.message };
   }
   const { installation } = cluster;
   const { ownership } = installation.settings;
   const conversion = convertMetalLb({ ...from, classes: ownership.classes });
-  const migration = { ...conversion, rows: [...conversion.rows, ...(await readExistingRows(conversion, reach))] };
+  const existing = await readExistingRows(conversion, reach);
+  const migration = { ...conversion, rows: [...conversion.rows, ...unreadMaps, ...existing] };
   const previews = previewTakeOver(migration, { ...cluster, ownership });
   const answers = await askSpeakers(session, installation);
   const controllers = installation.controllers.filter(({ ready }) => ready).length;

@@ -1,5 +1,6 @@
 /** Tells the objects in a document from everything else that may contain configuration of MetalLB: nothing is passed over in silence. */
 import { brief } from '../../api/text.ts';
+import { excludesLinks } from './convert/excluded-links.ts';
 import { FieldReport, type FieldRow } from './convert/field-report.ts';
 import { isManifest, isMap, isOfMetalLb, itemsOf, type Manifest, titleOf } from './convert/manifest.ts';
 import { readOldConfig } from './convert/old-pools.ts';
@@ -52,7 +53,7 @@ function formOf(item: unknown, where: string): Forms {
 
 function formOfObject(object: Manifest, where: string): Forms {
   if (isOfMetalLb(object) || readOldConfig(object) !== undefined) return { ...noForms, objects: [object] };
-  if (object.kind === 'Service') return { ...noForms, objects: [object] };
+  if (object.kind === 'Service' || excludesLinks(object)) return { ...noForms, objects: [object] };
   const notes = new FieldReport(`${where}, ${titleOf(object)}`);
   reportHidden(object, notes);
   const isKnown = notes.rows.length > 0;

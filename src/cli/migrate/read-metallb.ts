@@ -7,6 +7,8 @@ import type { Reach } from '../cluster/session.ts';
 import type { Workload } from '../doctor/facts.ts';
 import { isMetalLb } from '../doctor/others.ts';
 import { workloadOf } from '../doctor/parse-facts.ts';
+import { tryRead } from '../doctor/try-read.ts';
+import { FieldReport, type FieldRow } from './convert/field-report.ts';
 import type { Manifest } from './convert/manifest.ts';
 
 const group = 'metallb.io';
@@ -57,6 +59,26 @@ async function kindsOf(reach: Reach, version: string) {
   return resources
     .filter(({ name }) => !name.includes('/'))
     .map(({ name, kind }) => ({ kind, apiVersion: `${group}/${version}`, path: `${path}/${name}` }));
+}
+
+/** Reads the ConfigMaps of a namespace. Those that the user may not read are a row of the report. */
+export async function readConfigMaps(reach: Reach, namespace: string): Promise<ConfigMapsRead> {
+  const read = await tryRead(() => listAll<Manifest>(reach, `/api/v1/namespaces/${namespace}/configmaps`));
+  if ('value' in read) return { objects: read.value.map((one) => ({ ...one, ...configMap })), rows: [] };
+  const notes = new FieldReport(`ConfigMaps of ${namespace}`);
+  notes.notCarried(
+    '',
+    `not read (${read.why}): links on which MetalLB does not announce are not known`,
+    `kubectl -n ${namespace} get configmaps -o yaml | grep -A20 announcedInterfacesToExclude`,
+  );
+  return { objects: [], rows: notes.rows };
+}
+
+const configMap = { apiVersion: 'v1', kind: 'ConfigMap' } as const;
+
+interface ConfigMapsRead {
+  readonly objects: readonly Manifest[];
+  readonly rows: readonly FieldRow[];
 }
 
 /** Reads all Services. */

@@ -26,6 +26,8 @@ export interface RawObject {
 export interface ServedCluster {
   /** The objects by the path that lists them over all namespaces. A path that is not here is not served (404). */
   readonly objects: Readonly<Record<string, readonly RawObject[]>>;
+  /** Documents by their own path, such as those about an API group. */
+  readonly documents?: Readonly<Record<string, object>>;
   /** The status of a refusal, such as 403; undefined for no refusal. */
   readonly refuses?: (path: string, method: string) => number | undefined;
   /** The status of the speaker on a node; without it the speaker does not answer. */
@@ -174,7 +176,7 @@ export async function runAt(t: TestContext, cluster: ServedCluster, ...argv: rea
 }
 
 async function answer(
-  { objects, refuses }: ServedCluster,
+  { objects, documents, refuses }: ServedCluster,
   writes: Write[],
   { request, response }: { readonly request: IncomingMessage; readonly response: ServerResponse },
 ): Promise<void> {
@@ -183,7 +185,7 @@ async function answer(
   const end = (status: number, body: object) => void response.writeHead(status).end(JSON.stringify(body));
   const refusal = refuses?.(url.pathname, method);
   if (refusal !== undefined) return end(refusal, { message: `status ${refusal}` });
-  const found = lookUp(objects, url);
+  const found = documents?.[url.pathname] ?? lookUp(objects, url);
   if (method !== 'GET') {
     const body = await text(request);
     writes.push({ method, path: url.pathname, query: url.search, body });

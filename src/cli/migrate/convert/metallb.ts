@@ -3,6 +3,7 @@ import type { RawService } from '../../../api/service.ts';
 import { convertAdvertisement, type NewAdvertisement, poolsCovered } from './advertisements.ts';
 import { isBgp, reportBgp } from './bgp.ts';
 import { chooseObjects } from './choose.ts';
+import { excludesLinks, reportExcludedLinks } from './excluded-links.ts';
 import { FieldReport, type FieldRow } from './field-report.ts';
 import { isOfMetalLb, type Manifest, titleOf } from './manifest.ts';
 import { convertOldPool, readOldConfig, todoOfBgp, withoutBgp } from './old-pools.ts';
@@ -49,6 +50,7 @@ export function convertMetalLb({ objects, services, classes, homes = [] }: Insta
       ...old.flatMap((one) => one.rows),
       ...rows,
       ...balanced.flatMap((one) => one.rows),
+      ...objects.filter(excludesLinks).flatMap(reportExcludedLinks),
       ...kept.filter(isBgp).flatMap(reportBgp),
       ...kept.filter(isOther).flatMap(reportOther),
     ],

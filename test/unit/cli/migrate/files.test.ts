@@ -406,3 +406,20 @@ test('the settings of the operator and the objects of FRR are in the report', as
   for (const object of ['MetalLB metallb-system/metallb', 'FRRConfiguration metallb-system/f'])
     assert.equal(made.rows.filter((row) => row.object === object && row.fate === 'NotCarried').length, 2, object);
 });
+
+test('links on which MetalLB does not announce are named as a loss, except those that Berth never uses', async () => {
+  const excluding = (list: string, name = 'metallb-excludel2') =>
+    `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name}, namespace: metallb-system }\ndata:\n  excludel2.yaml: |\n    announcedInterfacesToExclude: ${list}\n`;
+  const rowsOf = async (list: string) => {
+    const { rows } = await one(documents(pool('a'), advertisement('a'), excluding(list)));
+    return rows
+      .filter(({ object }) => object.startsWith('ConfigMap'))
+      .map(({ fate, as }) => `${fate} ${as.split(':')[0]}`);
+  };
+  assert.deepEqual(await rowsOf('["^docker.*", "^lo$", "^cali.*", "^kube-ipvs.*"]'), [
+    'NotNeeded Berth does not use links of container runtimes and network plugins',
+  ]);
+  assert.deepEqual(await rowsOf('["^lo$", "^eth1$", ".*mgmt"]'), ['NotCarried "^eth1$"', 'NotCarried ".*mgmt"']);
+  assert.deepEqual(await rowsOf('eth1'), ['Unread "eth1" is not a list of texts']);
+  await assert.rejects(one(excluding('["^lo$"]')), /no configuration of MetalLB in/);
+});
