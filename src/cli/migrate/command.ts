@@ -36,6 +36,11 @@ export const migrateCommand: CommandSpec = {
     { flags: '--report <file>', what: 'write the report to this file instead of standard error' },
     { flags: '--apply', what: 'take over the Services of the cluster' },
     { flags: '--rollback', what: "the way back: start MetalLB's speakers and controller again" },
+    {
+      flags: '--without-node <node>',
+      what: 'a node whose speaker of Berth does not answer, which does not keep the take-over from beginning (can be repeated)',
+      many: true,
+    },
     { flags: '--stop-metallb', what: "with --apply: stop MetalLB's controller first, and its speakers at the end" },
   ],
   examples: [
@@ -45,12 +50,12 @@ export const migrateCommand: CommandSpec = {
     ['kubectl berth migrate metallb --rollback', 'go back to MetalLB'],
   ],
   run: async (session, given) => {
-    const { filename: paths, report, apply, rollback, stopMetallb } = given.options as MigrateOptions;
+    const { filename: paths, report, apply, rollback, stopMetallb, withoutNode } = given.options as MigrateOptions;
     if (rollback && (apply || paths)) throw misused('--rollback goes with neither --apply nor --filename');
     if (rollback) return rollBack(session);
     if (apply && paths) throw misused('--apply works on the cluster only: leave out --filename');
     if (stopMetallb && !apply) throw misused('--stop-metallb needs --apply');
-    const found = paths ? await findInFiles(paths) : await findInCluster(session);
+    const found = paths ? await findInFiles(paths) : accepting(await findInCluster(session), withoutNode);
     // The objects and Services may contain control characters of untrusted users.
     const rows = printable(found.migration.rows);
     const text = `${renderFieldReport(rows)}${renderPreviews(printable(found.previews), found.note)}${apply ? '' : renderObstacles(found)}`;
@@ -62,11 +67,22 @@ export const migrateCommand: CommandSpec = {
   },
 };
 
+/** The same, with the nodes whose silence the user accepts. */
+function accepting(found: Found, accepted: readonly string[] = []): Found {
+  const { place } = found;
+  if (place === undefined) return found;
+  const names = place.cluster.nodes.map(({ name }) => name);
+  const unknown = accepted.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw misused(`there is no node ${unknown}`, 'correct --without-node');
+  return { ...found, place: { ...place, situation: { ...place.situation, accepted } } };
+}
+
 interface MigrateOptions {
   readonly filename?: readonly string[];
   readonly report?: string;
   readonly apply?: boolean;
   readonly rollback?: boolean;
+  readonly withoutNode?: readonly string[];
   readonly stopMetallb?: boolean;
 }
 

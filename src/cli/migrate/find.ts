@@ -4,6 +4,7 @@ import { parsePool, type RawPool } from '../../api/pool.ts';
 import type { RawService } from '../../api/service.ts';
 import { collections } from '../../kube/resources.ts';
 import { type Cluster, readCluster } from '../cluster/cluster.ts';
+import { nodesMissingSpeakers } from '../cluster/missing-speakers.ts';
 import { listAll } from '../cluster/read.ts';
 import type { Reach, Session } from '../cluster/session.ts';
 import { askSpeakers, type SpeakerAnswer } from '../cluster/speakers.ts';
@@ -104,8 +105,16 @@ export async function findInCluster(session: Session): Promise<Found> {
   const previews = previewTakeOver(migration, { ...cluster, ownership });
   const answers = await askSpeakers(session, installation);
   const controllers = installation.controllers.filter(({ ready }) => ready).length;
-  const situation = { programs, controllers, topology: topologyOf(migration, cluster, answers) };
+  const silent = silentSpeakers(cluster, answers);
+  const situation = { programs, controllers, silent, topology: topologyOf(migration, cluster, answers) };
   return { migration, previews, place: { cluster, programs, situation }, note: '' };
+}
+
+/** The nodes whose speakers do not answer, or that should run one and run none, and why. */
+function silentSpeakers(cluster: Cluster, answers: readonly SpeakerAnswer[]): Situation['silent'] {
+  const mute = answers.flatMap(({ node, fault }) => (fault === undefined ? [] : [{ node, why: fault }]));
+  const missing = nodesMissingSpeakers(cluster).map((node) => ({ node, why: 'no speaker runs there' }));
+  return [...mute, ...missing];
 }
 
 async function readExistingRows({ pools, advertisements }: Migration, reach: Reach): Promise<readonly FieldRow[]> {

@@ -6,6 +6,7 @@ import { familyOf, type Ip, ipToNumber, parseIp } from '../../addr/ip.ts';
 import { holds } from '../../addr/range-set.ts';
 import { parseLinkAddresses } from '../../addr/subnet.ts';
 import { isEdge, type LinkView, linksFor } from '../../announce/links.ts';
+import { obeysExclusion } from '../../announce/node-eligibility.ts';
 import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
 import { selects } from '../../api/meta.ts';
 import type { NodeView } from '../../api/node.ts';
@@ -70,7 +71,10 @@ function whySilent(vip: Ip, { pools, advertisements, nodes, links }: Topology): 
       ({ nodeSelectors }) =>
         nodeSelectors.length === 0 || nodeSelectors.some((one) => selects(one, labels.get(node) ?? {})),
     );
-  const all = [...links];
+  // MetalLB can be told to ignore the label that excludes nodes; Berth obeys it as long as another node could serve.
+  const isObeyed = obeysExclusion(nodes, (name) => links.has(name));
+  const excluded = new Set(nodes.filter((node) => node.excluded && isObeyed).map(({ name }) => name));
+  const all = [...links].filter(([node]) => !excluded.has(node));
   if (all.some(([node, own]) => onNode(node).length > 0 && linksFor(vip, onNode(node), own).length > 0))
     return undefined;
   if (all.some(([, own]) => own.some((link) => isEdge(vip, link)))) {

@@ -16,12 +16,16 @@ export interface Situation {
   readonly stop: boolean;
   /** The number of Berth's controllers that are ready. */
   readonly controllers: number;
+  /** The nodes whose speakers do not answer, and why: what they can announce is not known. */
+  readonly silent: readonly { readonly node: string; readonly why: string }[];
+  /** Nodes whose silence the user accepts. */
+  readonly accepted?: readonly string[];
   readonly topology: Topology;
 }
 
 /** Finds all obstacles. With any obstacle, nothing is changed. */
 export function obstaclesTo(previews: readonly Preview[], situation: Situation): readonly Obstacle[] {
-  const { programs, stop, controllers, topology } = situation;
+  const { programs, stop, controllers, silent, accepted = [], topology } = situation;
   const changed = previews
     .filter(({ fate }) => fate === 'Changes')
     .map(({ service, addresses, message }) => ({
@@ -34,10 +38,19 @@ export function obstaclesTo(previews: readonly Preview[], situation: Situation):
   ];
   return [
     ...absent.map((what) => ({ what, todo: 'kubectl berth doctor shows why' })),
+    ...(topology.links.size === 0 ? [] : silent.filter(({ node }) => !accepted.includes(node))).map(silentObstacle),
     ...changed,
     ...(topology.links.size === 0 ? [] : silencedBy(previews, topology)),
     ...(stop ? orphanedBy(situation, previews) : runningOf(programs)),
   ];
+}
+
+/** Without this node, addresses may have no node, or none to go to when the only other one dies. */
+function silentObstacle({ node, why }: Situation['silent'][number]): Obstacle {
+  return {
+    what: `Berth's speaker on ${node} does not answer: ${why}`,
+    todo: `kubectl berth doctor shows more; if the node must not announce, or will not come back: --without-node ${node}`,
+  };
 }
 
 function runningOf(programs: readonly Workload[]): readonly Obstacle[] {

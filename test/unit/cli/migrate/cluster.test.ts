@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type RawObject, runAt, type ServedCluster, together } from '../served-cluster.ts';
-import { cluster, healthyObjects, meta, paths, service } from '../served-world.ts';
+import { cluster, healthy, healthyObjects, meta, paths, service } from '../served-world.ts';
 
 const home = 'metallb-system';
 const api = '/apis/metallb.io/v1beta1';
@@ -49,4 +49,21 @@ test('the links on which MetalLB does not announce are read from its ConfigMap, 
   const refuses = (path: string) => (path === `/api/v1/namespaces/${home}/configmaps` ? 403 : undefined);
   const unread = await runAt(t, beside({ refuses }), 'migrate', 'metallb');
   assert.match(unread.notes, /ConfigMaps of metallb-system: not read \(you may not list configmaps\)/);
+});
+
+test('a take-over does not begin while a speaker of Berth is silent, unless the user accepts it', async (t) => {
+  const speakers = (node: string) => (node === 'n2' ? undefined : healthy(node));
+  const at = beside({ speakers });
+  const preview = await runAt(t, at, 'migrate', 'metallb');
+  assert.match(preview.notes, /Obstacles to --apply\n {2}Berth's speaker on n2 does not answer/);
+  assert.equal(preview.exit, 1);
+  const applied = await runAt(t, at, 'migrate', 'metallb', '--apply');
+  assert.deepEqual([applied.exit, applied.writes], [1, []]);
+  assert.match(applied.notes, /nothing was changed:\n {2}Berth's speaker on n2 does not answer/);
+  const accepted = await runAt(t, at, 'migrate', 'metallb', '--without-node', 'n2');
+  assert.doesNotMatch(accepted.notes, /Obstacles/);
+  assert.equal(accepted.exit, 0, accepted.notes);
+  const misspelt = await runAt(t, at, 'migrate', 'metallb', '--without-node', 'n9');
+  assert.equal(misspelt.exit, 2);
+  assert.match(misspelt.notes, /there is no node n9/);
 });

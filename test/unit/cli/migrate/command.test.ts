@@ -7,7 +7,7 @@ import type { Manifest } from '../../../../src/cli/migrate/convert/manifest.ts';
 import { convertMetalLb, type Migration } from '../../../../src/cli/migrate/convert/metallb.ts';
 import { type Preview, previewTakeOver } from '../../../../src/cli/migrate/preview.ts';
 import { linkOf, type Topology } from '../../../../src/cli/migrate/reach.ts';
-import { groupsToTake, obstaclesTo } from '../../../../src/cli/migrate/steps.ts';
+import { groupsToTake, obstaclesTo, type Situation } from '../../../../src/cli/migrate/steps.ts';
 import { advertisement, entry, node, ownership, pool as poolView, service as serviceView } from '../../fixtures.ts';
 
 const of = (kind: string, name: string, spec: Record<string, unknown> = {}): Manifest => ({
@@ -262,7 +262,7 @@ test('a take-over does not start if an address would change or lose its announce
     { ...program, kind: 'Deployment', name: 'controller', args: ['--lb-class=m'] } as const,
     { ...program, kind: 'DaemonSet', name: 'speaker', args: [] } as const,
   ];
-  const situation = { programs, stop: true, controllers: 1, topology };
+  const situation: Situation = { programs, stop: true, controllers: 1, silent: [], topology };
   const whats = (previews: readonly Preview[], more: Partial<typeof situation> = {}) =>
     obstaclesTo(previews, { ...situation, ...more }).map(({ what }) => what.replace(/:.*/, ''));
   assert.deepEqual(whats([preview('a/fine'), preview('a/new', { fate: 'Pending', addresses: [] })]), []);
@@ -285,6 +285,16 @@ test('a take-over does not start if an address would change or lose its announce
   assert.deepEqual(whats([], { controllers: 0 }), ["none of Berth's controllers is ready"]);
   assert.deepEqual(whats([preview('a/fine')], { topology: { ...topology, links: new Map() } }), [
     "none of Berth's speakers reports its links",
+  ]);
+  const silent = ['n1', 'n2'].map((name) => ({ node: name, why: 'no answer' }));
+  assert.deepEqual(whats([preview('a/fine')], { silent }), [
+    "Berth's speaker on n1 does not answer",
+    "Berth's speaker on n2 does not answer",
+  ]);
+  assert.deepEqual(whats([preview('a/fine')], { silent, accepted: ['n1'] }), ["Berth's speaker on n2 does not answer"]);
+  const excluding = { ...topology, nodes: [node('n1', { labels: { lb: 'yes' }, excluded: true }), node('n2')] };
+  assert.deepEqual(whats([preview('a/excluded')], { topology: excluding }), [
+    'Service a/excluded would keep 192.0.2.10, but no node would announce it',
   ]);
   const classed = preview('a/classed', { fate: 'NotOurs', className: 'm' });
   assert.deepEqual(whats([classed]).length, 1);
