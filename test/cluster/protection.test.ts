@@ -1,4 +1,4 @@
-/** The chart value protectPools: a pool in use is not deleted by accident. */
+/** The chart value protectPools: a pool in use, or an advertisement, is not deleted by accident. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -43,4 +43,19 @@ test('a pool whose addresses are in use is deleted only with the annotation; the
   await lab.kubectl(['annotate', 'bpool', 'used', 'berth.dev/allow-delete=true']);
   await remove('used');
   assert.deepEqual(await names(), []);
+});
+
+test('an L2Advertisement is deleted only with the annotation: without it no node announces the addresses', async () => {
+  await lab.apply('{ apiVersion: berth.dev/v1beta1, kind: L2Advertisement, metadata: { name: lan }, spec: {} }');
+  const removeAdvertisement = (...args: readonly string[]) =>
+    lab.kubectl(['delete', 'l2advertisements.berth.dev', ...args]);
+  await eventually('the policy is in force', async () => {
+    await assert.rejects(
+      removeAdvertisement('lan', '--dry-run=server'),
+      /annotate l2advertisements\.berth\.dev lan berth\.dev\/allow-delete=true/,
+    );
+    return true;
+  });
+  await lab.kubectl(['annotate', 'badv', 'lan', 'berth.dev/allow-delete=true']);
+  await removeAdvertisement('lan');
 });

@@ -42,7 +42,8 @@ export function interruptedWords({ stopped, hasBegun, taken, total }: Progress):
 export const sharedNames = `The names of the kinds are the same in MetalLB and in Berth, and short names mean those of Berth.
   To look at MetalLB's objects, or to delete them, write the full names:
     kubectl get ipaddresspools.metallb.io,l2advertisements.metallb.io --all-namespaces
-  NEVER "kubectl delete ipaddresspools": this deletes the pools of Berth.
+  NEVER "kubectl delete ipaddresspools" or "kubectl delete l2advertisements": this deletes the objects of Berth.
+  With the chart value protectPools: true the API server refuses that.
 `;
 
 /** The state after a way back. */
