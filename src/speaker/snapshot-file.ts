@@ -96,6 +96,17 @@ interface Live {
 /** The time that the API server has to send all lists. After that the speaker works from the snapshot. */
 const apiTimeoutMs = 1_000;
 const saveMs = 5_000;
+/** Pods start and end all the time. Changes of EndpointSlices on which nothing depends are saved at most this often. */
+const saveIdleMs = 60_000;
+
+/** The state that a file has. */
+interface Written {
+  /** The revisions and the digest of everything on which a decision depends. */
+  readonly state: string;
+  readonly slices: number;
+  /** Milliseconds on a monotonic clock. */
+  readonly at: number;
+}
 
 /** Reads the snapshot that the former run of the speaker has left. */
 export async function openSnapshotFile(place: SnapshotFileOptions): Promise<SnapshotFile> {
@@ -108,8 +119,7 @@ export class SnapshotFile {
   /** Kept until it is used or not needed any more: it is as large as all informers. */
   #saved: Saved | undefined;
   #live: Live | undefined;
-  /** The revisions and the digest of the state that the file has. */
-  #written = '';
+  #written: Written | undefined;
   #saving: Promise<void> | undefined;
   #isFailing = false;
   #useTimer: NodeJS.Timeout | undefined;
@@ -147,29 +157,37 @@ export class SnapshotFile {
     clearTimeout(this.#useTimer);
     clearInterval(this.#saveTimer);
     await this.#saving;
-    await this.#save();
+    await this.#saveChanges(true);
   }
 
   #save(): Promise<void> {
-    this.#saving ??= this.#saveChanges().finally(() => (this.#saving = undefined));
+    this.#saving ??= this.#saveChanges(false).finally(() => (this.#saving = undefined));
     return this.#saving;
   }
 
-  async #saveChanges(): Promise<void> {
+  async #saveChanges(isLast: boolean): Promise<void> {
     const [{ file, node, log }, live] = [this.#place, this.#live];
     if (file === undefined || live === undefined || !isKnown(live.informers)) return;
     const claims = live.claims();
     const stores = Object.entries(live.informers).map(([name, { store }]) => [name, store] as const);
-    const state = JSON.stringify([stores.map(([, { revision }]) => revision), digestOf(claims)]);
-    if (state === this.#written) return;
+    const now = writtenOf(live.informers, claims);
+    const before = this.#written;
+    const isDue = isLast || now.at - (before?.at ?? 0) >= saveIdleMs;
+    if (now.state === before?.state && (now.slices === before.slices || !isDue)) return;
     const views = Object.fromEntries(stores.map(([name, store]) => [name, store.values()]));
     try {
       await writeSaved(file, node, { savedAt: new Date().toISOString(), views, claims });
-      this.#written = state;
+      this.#written = now;
       this.#isFailing = false;
     } catch (error) {
       if (!this.#isFailing) log.warn({ file, err: error }, 'cannot write the snapshot');
       this.#isFailing = true;
     }
   }
+}
+
+function writtenOf({ endpointSlices, ...others }: Informers, claims: readonly Claim[]): Written {
+  const revisions = Object.values(others).map(({ store }) => store.revision);
+  const state = JSON.stringify([...revisions, endpointSlices.store.answersRevision, digestOf(claims)]);
+  return { state, slices: endpointSlices.store.revision, at: performance.now() };
 }

@@ -3,13 +3,14 @@
  * written file is read.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Ip } from '../../../src/addr/ip.ts';
 import { parseAdvertisement } from '../../../src/api/advertisement.ts';
 import { parseAllocation } from '../../../src/api/allocation.ts';
-import { parseEndpointSlice } from '../../../src/api/endpoints.ts';
+import { type EndpointSliceView, parseEndpointSlice } from '../../../src/api/endpoints.ts';
 import type { Identity } from '../../../src/api/meta.ts';
 import { parseNode, parseSpeakerPod } from '../../../src/api/node.ts';
 import { parseService } from '../../../src/api/service.ts';
@@ -195,4 +196,49 @@ test('the snapshot is used once, if the API server has sent nothing; at the end 
   await second.snapshotFile.close();
   const { saved: back } = await read();
   assert.deepEqual([back?.views, back?.claims.map(({ term }) => term)], [small.views, [4]]);
+});
+
+test('a Pod that starts makes the file be written once a minute, unless something depends on it', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  const [info, warn] = [() => undefined, () => assert.fail('the file cannot be written')];
+  const log = createLogger('test', 'silent');
+  const common = { client: {} as KubeClient, log, onChange: () => undefined, onUnreachable: () => undefined };
+  const informers = makeInformers(common, { namespace: 'n', peerSelector: '' });
+  for (const informer of Object.values(informers)) informer.seed([]);
+  // They are read for each write, and only then.
+  const reads = t.mock.method(informers.services.store, 'values').mock;
+  const path = join(folder, 'churn');
+  const snapshot = await openSnapshotFile({ file: path, node: 'n1', log: { info, warn } });
+  snapshot.start({ informers, claims: () => [], onUse: () => undefined });
+  const { store } = informers.endpointSlices;
+  let version = 1;
+  const change = (service: string, endpoints: EndpointSliceView['endpoints'] = []) =>
+    store.put({ name: service, uid: service, resourceVersion: `${++version}`, service, endpoints });
+  // Each write makes a new file.
+  const inode = () => statSync(path, { throwIfNoEntry: false })?.ino;
+  /** The writes within this time. */
+  const writesIn = async (ms: number) => {
+    const before = reads.callCount();
+    for (const end = now + ms; now < end; ) {
+      const [reading, file] = [reads.callCount(), inode()];
+      now += 5_000;
+      t.mock.timers.tick(5_000);
+      do await new Promise((resolve) => setImmediate(resolve));
+      while (reads.callCount() > reading && inode() === file);
+    }
+    return reads.callCount() - before;
+  };
+  assert.equal(await writesIn(5_000), 1);
+  change('n/other');
+  assert.equal(await writesIn(55_000), 0);
+  assert.equal(await writesIn(10_000), 1);
+  store.isServed('n/web', 'IPv4');
+  change('n/web', [{ addresses: ['10.0.0.1' as Ip], node: 'n1', ready: true }]);
+  assert.equal(await writesIn(5_000), 1, 'a VIP has its first endpoint');
+  change('n/other', [{ addresses: ['10.0.0.2' as Ip], node: 'n1', ready: true }]);
+  const before = reads.callCount();
+  await snapshot.close();
+  assert.equal(reads.callCount() - before, 1, 'at the end the file has everything');
 });
