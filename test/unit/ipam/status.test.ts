@@ -12,6 +12,7 @@ import {
   hasChanged,
   isMirrorOnly,
   noStatus,
+  type StatusContext,
   sameStatus,
 } from '../../../src/ipam/status.ts';
 import { StatusConflicts } from '../../../src/ipam/status-conflicts.ts';
@@ -24,10 +25,11 @@ const pools = [pool('p', ['192.0.2.1', '2001:db8::1'])];
 /** The status that follows from the plan of a snapshot. */
 function statusOf(
   svc: ServiceView,
-  facts: Partial<Snapshot> & { readonly advertised?: boolean; readonly handOff?: HandOff } = {},
+  facts: Partial<Snapshot> &
+    Partial<Pick<StatusContext, 'handOff' | 'crowded'>> & { readonly advertised?: boolean } = {},
 ): DesiredStatus {
   const entries = new Map(facts.ledger?.map((one) => [one.address, one]));
-  const { advertised = true, handOff = 'KubeProxy', ...snapshot } = facts;
+  const { advertised = true, handOff = 'KubeProxy', crowded = new Set<string>(), ...snapshot } = facts;
   const decision = decisionOf(plan({ pools, services: [svc], ...snapshot }), svc.name);
   return desiredStatus(decision, {
     ownership,
@@ -35,6 +37,7 @@ function statusOf(
     entryOf: (address) => entries.get(address),
     conflicts: new StatusConflicts(),
     handOff,
+    crowded,
     now,
   });
 }
@@ -67,6 +70,13 @@ test('ipMode follows the hand-off; a condition reports a hand-off that differs f
   assert.deepEqual(shown({ nodePorts: [0] }, 'NodePort'), ['VIP', 'False NoNodePorts']);
   assert.deepEqual(shown({ handOff: 'NodePort', ...sctp }), ['VIP', 'False UnsupportedProtocol']);
   assert.deepEqual(shown({ handOff: 'x' }, 'NodePort'), ['Proxy', 'False UnknownHandOff']);
+});
+
+test('a Service whose namespace has too many source ranges is left to kube-proxy', () => {
+  const svc = service('s', { handOff: 'NodePort' });
+  const { ingress, conditions } = statusOf(svc, { crowded: new Set([svc.uid]) });
+  assert.deepEqual(ingress, [{ ip: '192.0.2.1', ipMode: 'VIP' }]);
+  assert.ok(conditions.some(({ reason }) => reason === 'TooManySourceRanges'));
 });
 
 test('a status with another ipMode is written again', () => {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { link, NodeInABox, VirtualTime } from './node-in-a-box.ts';
+import { entry } from '../fixtures.ts';
+import { announcedBy, link, NodeInABox, self, serviceAt, VirtualTime } from './node-in-a-box.ts';
 
 test("a Pod's link that comes or goes makes nothing be decided again", (t) => {
   const time = new VirtualTime(t);
@@ -32,4 +33,34 @@ test("a Pod's link that comes or goes makes nothing be decided again", (t) => {
   box.desired.observe();
   assert.equal(noted({ ...uplink, mac: '02:00:00:00:00:09' }), 0);
   assert.equal(read, 2);
+});
+
+test('a Pod that starts changes the VIP of its Service only: what depends on no other one is decided again', (t) => {
+  const time = new VirtualTime(t);
+  const addresses = ['192.0.2.201', '192.0.2.202'] as Ip[];
+  const services = addresses.map((address) => serviceAt(address, { local: true }));
+  const entries = services.map((to, i) => entry(addresses[i] ?? '', to, announcedBy(self)));
+  const sliceOf = (i: number, version: number, ...nodes: readonly string[]) => ({
+    ...{ name: `slice-${i}`, uid: `slice-${i}`, resourceVersion: `${version}`, service: services[i]?.key ?? '' },
+    endpoints: nodes.map((node) => ({ addresses: ['10.0.0.1' as Ip], node, ready: true })),
+  });
+  const box = new NodeInABox({ entries, services, slices: [sliceOf(0, 1, self), sliceOf(1, 1, self)] }, [link('eth0')]);
+  t.after(() => box.close());
+  const { store } = box.informers.endpointSlices;
+  const vips = () => {
+    box.desired.observe();
+    time.run(50);
+    return box.desired.view?.vips.vips ?? [];
+  };
+  const [before, revision] = [vips(), store.answersRevision];
+  store.put(sliceOf(0, 2, self, self));
+  assert.equal(store.answersRevision, revision, 'a second Pod on the same node');
+  store.put(sliceOf(0, 3, self, 'n2'));
+  assert.notEqual(store.answersRevision, revision, 'a Pod on another node');
+  const after = vips();
+  assert.deepEqual(
+    after.map((vip, i) => vip === before[i]),
+    [false, true],
+  );
+  assert.deepEqual([...(after[0]?.eligible ?? [])], [self, 'n2']);
 });
