@@ -50,12 +50,18 @@ export function makeInformers(common: Watching, peers: Peers): Informers {
   const { peerSelector: labelSelector } = peers;
   return {
     allocations: new Informer({ ...common, path: collections.allocations, parse: parseAllocation }),
-    services: new Informer({ ...common, path: collections.services, parse: parseService }),
+    services: new Informer({ ...common, path: collections.services, parse: parseLoadBalancer }),
     advertisements: new Informer({ ...common, path: collections.advertisements, parse: parseAdvertisement }),
     nodes: new Informer({ ...common, path: collections.nodes, parse: parseNode }),
     endpointSlices: endpointInformer(common),
     pods: new Informer({ ...common, path: podsPath(peers.namespace), labelSelector, parse: parseSpeakerPod }),
   };
+}
+
+/** Only Services with VIPs matter to a speaker. A cluster has many others, and none of their changes may start a pass. */
+function parseLoadBalancer(raw: RawService): ServiceView | undefined {
+  const view = parseService(raw);
+  return view.isLoadBalancer ? view : undefined;
 }
 
 /** A Pod that starts changes a slice: that is no change of the cluster as long as nothing depends on it. */

@@ -116,3 +116,44 @@ test('a Pod that starts is no change of the cluster, unless something depends on
   assert.deepEqual(seen, ['Pod of another Service: 0', 'Pod more: 0', 'last Pod ends: 1']);
   assert.equal(changes, 2, 'the list is a change, too');
 });
+
+test('a Service without a load balancer is no change of the cluster, until it becomes one', async () => {
+  const raw = (version: number, spec: object, more: object = {}) => {
+    const metadata = { name: 'web', namespace: 'default', uid: 'uid-web', resourceVersion: `${version}`, ...more };
+    return { metadata, spec: { ports: [{ port: 80 }], ...spec } };
+  };
+  const seen: string[] = [];
+  const end = new AbortController();
+  let changes = 0;
+  const client = {
+    json: async () => ({ metadata: { resourceVersion: '1' }, items: [] }),
+    async *lines() {
+      for (const [what, object] of [
+        ['created', raw(2, { type: 'ClusterIP' })],
+        ['changed', raw(3, { type: 'NodePort' })],
+        ['load balancer', raw(4, { type: 'LoadBalancer' })],
+        ['labels', raw(5, { type: 'LoadBalancer' }, { labels: { a: 'b' } })],
+        ['no load balancer', raw(6, { type: 'ClusterIP' })],
+        ['load balancer again', raw(7, { type: 'LoadBalancer' })],
+        ['being deleted', raw(8, { type: 'LoadBalancer' }, { deletionTimestamp: '2026-01-01T00:00:00Z' })],
+      ] as const) {
+        const before = changes;
+        yield { type: 'MODIFIED', object };
+        seen.push(`${what}: ${changes - before}, ${services.store.size}`);
+      }
+      end.abort();
+    },
+  };
+  const { services } = makeInformers(
+    {
+      ...{ client: client as unknown as KubeClient, log: createLogger('speaker', 'silent') },
+      ...{ onChange: () => changes++, onUnreachable: () => undefined },
+    },
+    { namespace: 'berth-system', peerSelector: '' },
+  );
+  await services.run(end.signal);
+  assert.deepEqual(seen, [
+    ...['created: 0, 0', 'changed: 0, 0', 'load balancer: 1, 1', 'labels: 1, 1'],
+    ...['no load balancer: 1, 0', 'load balancer again: 1, 1', 'being deleted: 1, 0'],
+  ]);
+});
