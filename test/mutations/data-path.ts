@@ -238,8 +238,8 @@ export const dataPath: readonly Mutation[] = [
   {
     id: 'all-ranges-in-one-transaction',
     file: 'dataplane/nft/stages.ts',
-    old: '.slice(mostOfStage);',
-    new: '.slice(1_000 * mostOfStage);',
+    old: '.slice(most);',
+    new: '.slice(1_000 * most);',
     consequence: 'With many source ranges nft is ended after a minute, and no rule is ever loaded.',
     tests: ['unit/dataplane/nft/stages.test.ts'],
   },

@@ -8,6 +8,12 @@ import { addCommands, type Collection, isSameShape, type Ruleset, type Table, ta
 /** One stage has at most this many such elements of a set. */
 const mostOfStage = 5_000;
 
+/**
+ * The first stage of a table that is created again has at most this many: nft needs about ten seconds for them. The
+ * table in the kernel may have had them, and its clients must not be refused for a moment because a speaker has restarted.
+ */
+const mostAtOnce = 100_000;
+
 type Element = readonly [key: string, value: string];
 
 /** The elements of a set that follow later. */
@@ -52,17 +58,19 @@ export class Stages {
   #firstOf(before: Table | undefined, table: Table): Table {
     const kept = before !== undefined && isSameShape(before, table) ? before.collections : undefined;
     const collections = [...table.collections].map(([name, collection]) => {
-      return [name, this.#firstElements(`${table.family} ${tableName} ${name}`, collection, kept?.get(name))] as const;
+      const loaded = kept && (kept.get(name)?.elements ?? new Map<string, string>());
+      return [name, this.#firstElements(`${table.family} ${tableName} ${name}`, collection, loaded)] as const;
     });
     return collections.every(([name, one]) => one === table.collections.get(name))
       ? table
       : { ...table, collections: new Map(collections) };
   }
 
-  #firstElements(at: string, collection: Collection, before: Collection | undefined): Collection {
-    if (collection.mayFollow !== true || collection.elements.size <= mostOfStage) return collection;
-    const isLoaded = ([key, value]: Element) => before?.elements.get(key) === value;
-    const rest = [...collection.elements].filter((one) => !isLoaded(one)).slice(mostOfStage);
+  #firstElements(at: string, collection: Collection, before: Collection['elements'] | undefined): Collection {
+    const most = before === undefined ? mostAtOnce : mostOfStage;
+    if (collection.mayFollow !== true || collection.elements.size <= most) return collection;
+    const isLoaded = ([key, value]: Element) => before?.get(key) === value;
+    const rest = [...collection.elements].filter((one) => !isLoaded(one)).slice(most);
     if (rest.length === 0) return collection;
     const loaded = new Map(collection.elements);
     for (const [key] of rest) loaded.delete(key);

@@ -22,7 +22,7 @@ const sizes = (some: Ruleset) =>
 const numbers = (commands: string) => commands.match(/\d+(?=[,\s])/g)?.map(Number) ?? [];
 
 test('elements that may follow come in stages of 5,000, in their order; all other ones come first', () => {
-  const stages = new Stages(undefined, ruleset(12_000));
+  const stages = new Stages(ruleset(0), ruleset(12_000));
   assert.deepEqual(sizes(stages.first), [20_000, 5_000]);
   const loaded: number[][] = [];
   for (let commands = stages.next; commands !== undefined; commands = stages.next) {
@@ -36,7 +36,7 @@ test('elements that may follow come in stages of 5,000, in their order; all othe
 });
 
 test('a stage that was not accepted comes again, and a later ruleset goes on from what is loaded', () => {
-  const stages = new Stages(undefined, ruleset(12_000));
+  const stages = new Stages(ruleset(0), ruleset(12_000));
   assert.equal(stages.next, stages.next);
   stages.loaded();
   const after = new Stages(stages.first, ruleset(16_000));
@@ -51,7 +51,19 @@ test('a ruleset without many new elements is loaded at once', () => {
   assert.equal(new Stages(small, large).next, undefined);
 });
 
-test('if a table must be created again, nothing of it stays', () => {
-  const stages = new Stages(ruleset(12_000, 0, 'type ether_type'), ruleset(12_000));
+test('a set that is new in a table that stays is loaded in stages', () => {
+  const [table] = ruleset(0);
+  const without = table && { ...table, collections: new Map([...table.collections].slice(0, 1)) };
+  const stages = new Stages(without && [without], ruleset(12_000));
   assert.deepEqual(sizes(stages.first), [20_000, 5_000]);
+});
+
+test('a table that is created again has all elements at once, as it had them before, up to 100,000', () => {
+  const other = ruleset(12_000, 0, 'type ether_type');
+  for (const before of [undefined, other]) {
+    assert.deepEqual(sizes(new Stages(before, ruleset(100_000)).first), [20_000, 100_000]);
+    const stages = new Stages(before, ruleset(106_000));
+    assert.deepEqual(sizes(stages.first), [20_000, 100_000]);
+    assert.equal(numbers(stages.next ?? '').length, 5_000);
+  }
 });
