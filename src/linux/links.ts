@@ -41,9 +41,27 @@ export class LinkTable {
   readonly #links = new Map<number, LinkMessage>();
   /** By the link's index, then by everything that distinguishes two addresses of a link. */
   readonly #addresses = new Map<number, Map<string, AddressMessage>>();
+  /** The links as of the last call of {@link links}, without those that have changed since. A node may have hundreds, one for each Pod. */
+  readonly #known = new Map<number, Link>();
 
   /** Applies a message. True if anything changed. */
   apply(message: NetlinkBody): boolean {
+    const isChange = this.#apply(message);
+    if (isChange && 'index' in message) this.#forget(message);
+    return isChange;
+  }
+
+  /** The links sorted by index, with the addresses of each in the kernel's order. A link that has not changed is the same object as before. */
+  links(): readonly Link[] {
+    const sorted = [...this.#links.values()].sort((a, b) => a.index - b.index);
+    return sorted.map((message) => {
+      const link = this.#known.get(message.index) ?? this.#link(message);
+      this.#known.set(message.index, link);
+      return link;
+    });
+  }
+
+  #apply(message: NetlinkBody): boolean {
     switch (message.kind) {
       case 'Link':
         return put(this.#links, message.index, message);
@@ -62,9 +80,11 @@ export class LinkTable {
     }
   }
 
-  /** The links sorted by index, with the addresses of each in the kernel's order. */
-  links(): readonly Link[] {
-    return [...this.#links.values()].sort((a, b) => a.index - b.index).map((message) => this.#link(message));
+  /** A changed link may have another name, which its members have too. */
+  #forget({ kind, index }: { readonly kind: NetlinkBody['kind']; readonly index: number }): void {
+    this.#known.delete(index);
+    if (kind !== 'Link' && kind !== 'LinkGone') return;
+    for (const { index: member, master } of this.#links.values()) if (master === index) this.#known.delete(member);
   }
 
   #link({ name, index, mac, flags, master, xdp }: LinkMessage): Link {

@@ -53,6 +53,21 @@ test('tunnels and the loopback do not answer ARP', () => {
   }
 });
 
+test('a link is the same object until it changes: a node may have hundreds, and a Pod that starts changes one', () => {
+  const table = tableOf(link(1), link(2), address('192.0.2.1', { index: 2 }));
+  const [one, two] = table.links();
+  table.apply(link(3));
+  table.apply(link(1));
+  assert.ok(table.links()[0] === one && table.links()[1] === two);
+  table.apply(address('192.0.2.2', { index: 2 }));
+  assert.ok(table.links()[0] === one && table.links()[1] !== two);
+  table.apply({ ...address('192.0.2.2', { index: 2 }), kind: 'AddressGone' });
+  assert.deepEqual(table.links()[1], two);
+  table.apply({ kind: 'LinkGone', index: 1 });
+  table.apply(link(1, { mac: '02:00:00:00:00:02' }));
+  assert.equal(table.links()[0]?.mac, '02:00:00:00:00:02');
+});
+
 test('a master is shown by its name, also after a rename, and an unknown one by its index', () => {
   const table = tableOf(link(1, { master: 2 }), link(2, { name: 'br0' }));
   assert.equal(table.links()[0]?.master, 'br0');
