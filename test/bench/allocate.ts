@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { downLab, downOnInterrupt, type Lab, upLab } from '../lab/cluster.ts';
 import { phase } from '../lab/progress.ts';
 import { mustRun } from '../lab/run.ts';
+import { badNamespace } from './allocate-bad.ts';
 import { mostServices, servicesNamespace } from './allocate-objects.ts';
 
 const id = 'allocate';
@@ -26,12 +27,14 @@ export interface Order {
   readonly speakerKubeconfig: string;
   /** Whether three speakers run, or only their watches. */
   readonly speakers: 'run' | 'watch';
+  /** How many bad Services exist and change during a second measurement of the creation; 0: there is none. */
+  readonly bad: number;
   /** Folder for CPU profiles of Berth's processes. */
   readonly profile?: string | undefined;
 }
 
 /** The options of the bench. */
-export type AllocateOptions = Pick<Order, 'services' | 'speakers' | 'profile'>;
+export type AllocateOptions = Pick<Order, 'services' | 'speakers' | 'bad' | 'profile'>;
 
 /** Creates a cluster of one node, measures, prints a table and removes the cluster. */
 export async function benchAllocate(options: AllocateOptions): Promise<void> {
@@ -70,7 +73,7 @@ async function buildProgram(lab: Lab): Promise<readonly string[]> {
 
 /** Installs the whole chart without its Pods. The roles run as processes of the bench, with the rights that they have in a cluster. */
 async function install(lab: Lab): Promise<void> {
-  for (const name of [namespace, servicesNamespace]) await lab.kubectl(['create', 'namespace', name]);
+  for (const name of [namespace, servicesNamespace, badNamespace]) await lab.kubectl(['create', 'namespace', name]);
   const chart = join(root, 'charts/berth');
   const rendered = await lab.helm(['template', 'berth', chart, '--namespace', namespace, '--include-crds']);
   const documents = rendered.split(/^---$/m).filter((each) => !/^kind: (Deployment|DaemonSet)$/m.test(each));

@@ -4,6 +4,7 @@ import type { AllocateOptions } from './allocate.ts';
 import type { DatapathOptions } from './datapath.ts';
 import type { FailoverOptions } from './failover.ts';
 import { failoverEvents } from './failover-events.ts';
+import type { PodsOptions } from './pods.ts';
 
 const program = new Command('bench').description(
   'Measures Berth on this machine. The first four benches take a minute or two.',
@@ -71,6 +72,12 @@ program
     )
       .choices(['watch', 'run'])
       .default('watch'),
+  )
+  .option(
+    '--bad <count>',
+    'this many Services that cannot be served or ask for odd things, each changed again and again, during a second measurement of the creation',
+    positiveInteger,
+    0,
   )
   .option(
     '--profile <folder>',
@@ -151,6 +158,12 @@ program
       .default('KubeProxy'),
   )
   .option('--no-nftables', 'without our nftables rules, for comparison')
+  .option(
+    '--flood <frames>',
+    'frames a second, from a Pod of each node, that claim all VIPs: gratuitous ARP and Neighbor Advertisements; prints the CPU time of the speakers, and what they report',
+    positiveInteger,
+    0,
+  )
   .option('--starve-minutes <minutes>', 'how long all CPUs are busy in the event `starve`', positiveInteger, 1)
   .option('--lab <id>', 'id of the lab; a running lab with this id is used', 'failover')
   .option('--json <file>', 'write all measurements to this file')
@@ -158,6 +171,20 @@ program
   .action(async (options: FailoverOptions) => {
     const { benchFailover } = await import('./failover.ts');
     await benchFailover(options);
+  });
+
+program
+  .command('pods')
+  .description(
+    'what many Pods with links of their own cost the speakers: the size of heartbeats, and the CPU time for each Pod that starts; on a cluster of three nodes. Takes three minutes.',
+  )
+  .option('--pods <count>', 'number of Pods on each node', positiveInteger, 250)
+  .option('--services <count>', 'number of Services with a VIP', positiveInteger, 200)
+  .option('--lab <id>', 'id of the lab; a running lab with this id is used', 'pods')
+  .option('--keep', 'leave the lab up, for the next run', false)
+  .action(async (options: PodsOptions) => {
+    const { benchPods } = await import('./pods.ts');
+    await benchPods(options);
   });
 
 await program.parseAsync();

@@ -1,8 +1,9 @@
 /** The cluster of the data path bench: backends on every node, and all ways to reach them. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { addressOf, installBerth } from '../cluster/berth.ts';
+import { processesOf } from '../cluster/node-process.ts';
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
+import { startInPod } from './in-pod.ts';
 
 /** Where a connection goes to. */
 export interface Target {
@@ -124,25 +125,11 @@ spec:
 `;
 }
 
-/** Runs in the Pod's network, but with this machine's Node and files: the image has no server that blocks in the kernel. */
 async function startServer(node: LabHost): Promise<ChildProcess> {
-  const pid = await podProcess(node);
-  const file = new URL('./datapath-server.ts', import.meta.url).pathname;
-  const [first = '', ...rest] = node.command();
-  const mortal = ['setpriv', '--pdeathsig', 'KILL'];
-  const argv = [...rest, ...mortal, 'nsenter', '--target', pid, '--net', process.execPath, file, `${ports.kernel}`];
-  const child = spawn(first, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ready = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
-  if (!String(ready[0]).startsWith('ready')) throw new Error(`the server on ${node.name} ended`);
-  return child;
+  return startInPod(node, await podProcess(node), ['datapath-server.ts', `${ports.kernel}`]);
 }
 
 /** Returns the id of the Pod's process, as the node numbers it. */
 export function podProcess(node: LabHost): Promise<string> {
-  // The pattern must not match the command line that contains it.
-  const script = `for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q '^node -e /[*] ${subject}' && echo \${p#/proc/}; done`;
-  return eventually(`the Pod on ${node.name}`, async () => {
-    const { stdout } = await node.exec(['sh', '-c', `{ ${script}; } 2>/dev/null`]);
-    return stdout.split('\n')[0] || undefined;
-  });
+  return eventually(`the Pod on ${node.name}`, async () => (await processesOf(node, `^node -e /[*] ${subject}`))[0]);
 }

@@ -5,11 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as berth from '../cluster/berth.ts';
 import { downLab, downOnInterrupt, eventually, type Lab, upLab } from '../lab/cluster.ts';
 import { phase, seconds } from '../lab/progress.ts';
-import { probed, secondName } from '../probe/backend.ts';
+import { podsOfProbed, probed, secondName } from '../probe/backend.ts';
 import { Prober } from '../probe/prober.ts';
 import { now } from '../probe/told.ts';
 import { survivalOf, type Way } from './failover-connections.ts';
 import { type FailoverEvent, failoverEvents, type Scene } from './failover-events.ts';
+import { flood, serveOthers } from './failover-flood.ts';
 import { type EventRuns, printFailover, type Run, runLine } from './failover-table.ts';
 
 /** What to measure. */
@@ -23,6 +24,8 @@ export interface FailoverOptions {
   readonly handOff: 'KubeProxy' | 'NodePort';
   /** Whether Berth loads nftables rules. */
   readonly nftables: boolean;
+  /** How many frames a second a Pod of each node sends that claim all VIPs; 0: none does. */
+  readonly flood: number;
   /** The id of the lab. A running lab with this id is used as it is. */
   readonly lab: string;
   /** Whether to keep the lab. */
@@ -47,6 +50,7 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
     const lab = await upLab({ id, nodes: 3, log });
     await lab.buildBerth();
     const vip = await phase(log, 'Berth installed, backends ready', () => serve(lab, options));
+    const flooding = options.flood > 0 ? await flood(lab, podsOfProbed, options.flood) : undefined;
     const load = loadavg();
     const done: EventRuns[] = [];
     for (const event of chosen) {
@@ -54,6 +58,7 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
       if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(done, undefined, 2));
     }
     printFailover(done, { before: load, after: loadavg() }, servedAs(options));
+    await flooding?.end();
   } finally {
     if (!keep) await downLab(id);
   }
@@ -63,9 +68,10 @@ function servedAs({ distribution, policy, handOff, nftables }: FailoverOptions):
   return `${distribution}, externalTrafficPolicy ${policy}, hand-off ${handOff}${nftables ? '' : ', without the nftables rules'}`;
 }
 
-async function serve(lab: Lab, { distribution, policy, handOff, nftables }: FailoverOptions): Promise<string> {
+async function serve(lab: Lab, options: FailoverOptions): Promise<string> {
+  const { distribution, policy, handOff, nftables } = options;
   await berth.installBerth(lab, [`speaker.nftables.enabled=${nftables}`]);
-  await lab.apply(berth.poolManifest(subject, lab.subnet.vips));
+  await lab.apply(berth.poolManifest(subject, lab.subnet.vips, lab.subnet.vipsIpv6));
   const patch = JSON.stringify({ spec: { distribution } });
   await lab.kubectl(['patch', 'l2advertisement', subject, '--type=merge', '--patch', patch]);
   await lab.apply(probed(subject, { policy, handOff, second: true }));
@@ -73,7 +79,9 @@ async function serve(lab: Lab, { distribution, policy, handOff, nftables }: Fail
     await lab.kubectl(['rollout', 'status', workload, '--timeout=90s']);
   }
   if (nftables && distribution === 'Spread') await spread(lab);
-  return berth.addressOf(lab, subject);
+  const vip = await berth.addressOf(lab, subject);
+  if (options.flood > 0) await serveOthers(lab, subject);
+  return vip;
 }
 
 /** Waits until every node forwards packets to every other node. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { SpeakerStatus } from '../../src/api/speaker-status.ts';
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
 import { namespace, rolledOut } from './berth.ts';
+import { processesOf } from './node-process.ts';
 import type { Pod } from './objects.ts';
 import { logsOf } from './pod-logs.ts';
 
@@ -21,12 +22,10 @@ export async function signalSpeaker(node: LabHost, signal: SpeakerSignal): Promi
   });
 }
 
-async function speakerOf(node: LabHost): Promise<string> {
-  // The pattern does not match the command that searches for it.
-  const script = `for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q 'main.js[ ]speaker' && echo \${p#/proc/}; done`;
-  const { stdout } = await node.exec(['sh', '-c', `{ ${script}; } 2>/dev/null`]);
-  const [pid, ...more] = stdout.split('\n').filter((line) => line !== '');
-  if (pid === undefined || more.length > 0) throw new Error(`speakers on ${node.name}: ${stdout || 'none'}`);
+/** The id of the speaker's process on a node, as the node numbers it. */
+export async function speakerOf(node: LabHost): Promise<string> {
+  const [pid, ...more] = await processesOf(node, 'main.js[ ]speaker');
+  if (pid === undefined || more.length > 0) throw new Error(`speakers on ${node.name}: ${more.length + (pid ? 1 : 0)}`);
   return pid;
 }
 

@@ -24,6 +24,9 @@ createServer((s) => {
   s.pipe(s);
 }).listen(8081, '::');`;
 
+/** Matches the command lines of the backends, but not its own (grep(1)). */
+export const podsOfProbed = '^node -e const { createServer[ ]}';
+
 /** A DaemonSet of backends, and a Service of type LoadBalancer in front of them. Both have this name. */
 export function probed(name: string, serving: Serving = {}): string {
   const { policy = 'Cluster', handOff, second = false } = serving;
