@@ -1,4 +1,4 @@
-/** IPAllocations that somebody has edited by hand, by another schema or none: each costs only itself. */
+/** IPAllocations that were edited by hand, by another schema or none: each costs only itself. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
