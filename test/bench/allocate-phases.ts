@@ -222,20 +222,12 @@ function sorted(values: readonly number[]): readonly number[] {
   return values.toSorted((a, b) => a - b);
 }
 
-/** The creation beside bad Services. */
-export interface BesideBad extends Awaited<ReturnType<typeof measureCreation>> {
-  /** The number of bad Services, and how often one of them was changed meanwhile. */
-  readonly bad: number;
-  readonly changes: number;
-}
-
 /** All measurements with one number of Services. */
 export interface Results {
   readonly services: number;
   /** The rates without a controller: once without other Services, and once next to all Services of the bench. */
   readonly limits: { readonly [When in 'empty' | 'inPlace']: Awaited<ReturnType<typeof measureLimit>> };
   readonly creation: Awaited<ReturnType<typeof measureCreation>>;
-  readonly besideBad: BesideBad | undefined;
   readonly restart: {
     readonly readyMs: number;
     readonly leadingMs: number;

@@ -6,7 +6,7 @@ import { openLab } from '../lab/cluster.ts';
 import { readProcesses } from '../lab/state.ts';
 import type { Order } from './allocate.ts';
 import { Api } from './allocate-api.ts';
-import { BadServices } from './allocate-bad.ts';
+import { benchBesideBad } from './allocate-beside.ts';
 import { createPool, deletePool, Seen } from './allocate-objects.ts';
 import * as phases from './allocate-phases.ts';
 import { type Role, startRole, usageOf } from './allocate-processes.ts';
@@ -41,7 +41,10 @@ const stage: phases.Stage = {
 };
 const results: phases.Results[] = [];
 try {
-  for (const services of order.services) results.push(await measure(services));
+  for (const services of order.services) {
+    if (order.bad > 0) await measureBesideBad(services);
+    else results.push(await measure(services));
+  }
 } finally {
   // The measurements before a failure took minutes, so they are printed as well.
   if (results.length > 0) {
@@ -65,7 +68,6 @@ async function measure(services: number): Promise<phases.Results> {
   const creation = await phases.measureCreation(stage, first, { seen, names });
   await first.stop();
   const inPlace = await phases.measureLimit(stage, services, services);
-  const besideBad = order.bad > 0 ? await measureBesideBad(names) : undefined;
   const { controller, ...restart } = await phases.measureRestart(stage, () => startController(`restart-${services}`));
   const conversion = await phases.measureConversion(stage, controller, names);
   // The smaller numbers would take minutes, and would show the same as the largest one.
@@ -75,21 +77,14 @@ async function measure(services: number): Promise<phases.Results> {
   seen.end();
   await controller.stop();
   await deletePool(api);
-  return { services, limits: { empty, inPlace }, creation, besideBad, restart, conversion, full, deletion };
+  return { services, limits: { empty, inPlace }, creation, restart, conversion, full, deletion };
 }
 
-/** Creates the Services once more, with a new controller, beside bad Services that change all the time. */
-async function measureBesideBad(names: readonly string[]): Promise<phases.BesideBad> {
-  const controller = startController(`bad-${names.length}`);
+async function measureBesideBad(services: number): Promise<void> {
+  const controller = startController(`bad-${services}`);
   await controller.said('leading');
-  await phases.measureDeletion(stage, names);
-  const bad = await BadServices.start(api, order.bad);
-  const seen = await Seen.from(api);
-  const creation = await phases.measureCreation(stage, controller, { seen, names });
-  seen.end();
-  const changes = await bad.end();
+  await benchBesideBad(stage, controller, { services, bad: order.bad });
   await controller.stop();
-  return { ...creation, bad: order.bad, changes };
 }
 
 function startController(name: string): Role {

@@ -32,17 +32,6 @@ const rows: readonly Row[] = [
     '',
     ({ services, creation }) => (writesOf(creation.requests) / services).toFixed(2),
   ],
-  ['beside bad Services: their number, changes', '', ({ besideBad: b }) => b && `${b.bad}, ${b.changes}`],
-  [
-    'beside bad Services: create answered to address seen, p50 / p99, ms',
-    '',
-    ({ besideBad: b }) => b && ms(b.servedMs, 0.5, 0.99),
-  ],
-  [
-    'beside bad Services: controller CPU, s (ms per Service)',
-    '',
-    ({ services, besideBad: b }) => b && cpu(services, b),
-  ],
   ['restart: ready, ms', '< 3000', ({ restart }) => restart.readyMs.toFixed(0)],
   ['restart: leading, ms', '', ({ restart }) => restart.leadingMs.toFixed(0)],
   [

@@ -27,7 +27,7 @@ export interface Order {
   readonly speakerKubeconfig: string;
   /** Whether three speakers run, or only their watches. */
   readonly speakers: 'run' | 'watch';
-  /** How many bad Services exist and change during a second measurement of the creation; 0: there is none. */
+  /** How many bad Services exist and change while others are created; 0: there is none. */
   readonly bad: number;
   /** Folder for CPU profiles of Berth's processes. */
   readonly profile?: string | undefined;

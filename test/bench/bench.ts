@@ -1,6 +1,7 @@
 /** `npm run bench -- <what>` measures one part of Berth, in most cases against an alternative in the same run. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { AllocateOptions } from './allocate.ts';
+import type { BadRulesOptions } from './bad-rules.ts';
 import type { DatapathOptions } from './datapath.ts';
 import type { FailoverOptions } from './failover.ts';
 import { failoverEvents } from './failover-events.ts';
@@ -75,7 +76,7 @@ program
   )
   .option(
     '--bad <count>',
-    'this many Services that cannot be served or ask for odd things, each changed again and again, during a second measurement of the creation',
+    'measure only how soon new Services get addresses, without and beside this many that cannot be served or ask for odd things, one of which changes ten times a second',
     positiveInteger,
     0,
   )
@@ -171,6 +172,19 @@ program
   .action(async (options: FailoverOptions) => {
     const { benchFailover } = await import('./failover.ts');
     await benchFailover(options);
+  });
+
+program
+  .command('bad-rules')
+  .description(
+    'what bad Services cost the rules of others: load, change and renewal in a real kernel, without a cluster',
+  )
+  .option('--services <count>', 'number of good Services', positiveInteger, 10_000)
+  .option('--bad <count>', 'number of bad ones', positiveInteger, 100)
+  .option('--rounds <count>', 'number of measurements; prints medians', positiveInteger, 5)
+  .action(async (options: BadRulesOptions) => {
+    const { benchBadRules } = await import('./bad-rules.ts');
+    await benchBadRules(options);
   });
 
 program
