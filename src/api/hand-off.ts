@@ -40,7 +40,7 @@ export function hasTooManyRanges({ ports, sourceRanges }: Pick<ServiceView, 'por
  * The Services of one namespace may have this many such pairs together. The kernel takes about 10,000 in a second, and
  * what one tenant writes must not hold up the rules of all others.
  */
-const mostOfNamespace = 50_000;
+const mostOfNamespace = 20_000;
 
 /** No Service is {@link crowdedOut}. */
 const noService: ReadonlySet<string> = new Set();

@@ -32,14 +32,12 @@ export class Stages {
   readonly first: Ruleset;
   readonly #late: Late[] = [];
 
-  /** `before` is in the kernel; undefined: nothing is, or nothing of it stays. */
+  /** `before` is in the kernel; undefined: tables are there, and nothing of them stays. */
   constructor(before: Ruleset | undefined, after: Ruleset) {
-    this.first = after.map((table) =>
-      this.#firstOf(
-        before?.find(({ family }) => family === table.family),
-        table,
-      ),
-    );
+    this.first = after.map((table) => {
+      const former = before?.find(({ family }) => family === table.family);
+      return this.#firstOf(former, table, before === undefined || former !== undefined);
+    });
   }
 
   /** The commands of the next stage; undefined: everything is loaded. */
@@ -55,10 +53,10 @@ export class Stages {
     if (late?.rest.length === 0) this.#late.shift();
   }
 
-  #firstOf(before: Table | undefined, table: Table): Table {
-    const kept = before !== undefined && isSameShape(before, table) ? before.collections : undefined;
+  #firstOf(before: Table | undefined, table: Table, isThere: boolean): Table {
+    const isNewAgain = isThere && (before === undefined || !isSameShape(before, table));
     const collections = [...table.collections].map(([name, collection]) => {
-      const loaded = kept && (kept.get(name)?.elements ?? new Map<string, string>());
+      const loaded = isNewAgain ? undefined : (before?.collections.get(name)?.elements ?? new Map<string, string>());
       return [name, this.#firstElements(`${table.family} ${tableName} ${name}`, collection, loaded)] as const;
     });
     return collections.every(([name, one]) => one === table.collections.get(name))

@@ -1,4 +1,5 @@
 /** What the kernel says about Berth's rules: whether it accepts commands, and what its tables contain. */
+import { keepAliveText } from '../../dataplane/nft/fragment.ts';
 import { type Ruleset, tableName } from '../../dataplane/nft/ruleset.ts';
 import { NftError, nft } from '../../linux/nft.ts';
 
@@ -20,6 +21,11 @@ export async function isAccepted(commands: string, ...options: readonly string[]
     if (isRefusal(error)) return false;
     throw error;
   }
+}
+
+/** Are the tables of these rules in the kernel, from this speaker or a former one? */
+export function isThere(ruleset: Ruleset): Promise<boolean> {
+  return isAccepted(keepAliveText(ruleset), '--check');
 }
 
 /** Has the kernel, or nft, refused commands? */

@@ -8,7 +8,7 @@ import type { DataPath } from '../../dataplane/plan/spec.ts';
 import { rulesetOf } from '../../dataplane/rules/desired.ts';
 import { NftError, nft } from '../../linux/nft.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { hints, isAccepted, isRefusal, listTables } from './kernel-rules.ts';
+import { hints, isAccepted, isRefusal, isThere, listTables } from './kernel-rules.ts';
 import { Refusals } from './refusals.ts';
 
 /** Without a renewal the rules have no effect after {@link aliveMs}. Before that there are five attempts to renew them. */
@@ -196,7 +196,8 @@ export class NftApplier {
     const change = this.#loaded && changeText(this.#loaded, stages.first);
     const isChanged = change !== undefined && (change === '' || (await isAccepted(change)));
     if (!isChanged) {
-      stages = new Stages(undefined, ruleset);
+      // Without tables in the kernel no client loses anything, and the rules of all VIPs are wanted soon.
+      stages = new Stages((await isThere(ruleset)) ? undefined : [], ruleset);
       await nft(wholeText(stages.first));
       this.#renewAt = performance.now() + renewMs;
       this.#onReloaded();

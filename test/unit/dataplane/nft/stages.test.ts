@@ -58,6 +58,10 @@ test('a set that is new in a table that stays is loaded in stages', () => {
   assert.deepEqual(sizes(stages.first), [20_000, 5_000]);
 });
 
+test('a table that is new in the kernel is loaded in stages', () => {
+  assert.deepEqual(sizes(new Stages([], ruleset(12_000)).first), [20_000, 5_000]);
+});
+
 test('a table that is created again has all elements at once, as it had them before, up to 100,000', () => {
   const other = ruleset(12_000, 0, 'type ether_type');
   for (const before of [undefined, other]) {
