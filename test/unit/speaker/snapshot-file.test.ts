@@ -236,7 +236,8 @@ test('a Pod that starts makes the file be written once a minute, unless somethin
   assert.equal(await writesIn(10_000), 1);
   store.isServed('n/web', 'IPv4');
   change('n/web', [{ addresses: ['10.0.0.1' as Ip], node: 'n1', ready: true }]);
-  assert.equal(await writesIn(5_000), 1, 'a VIP has its first endpoint');
+  // The end of the last write may come after its file: then the next save is left out.
+  assert.equal(await writesIn(10_000), 1, 'a VIP has its first endpoint');
   change('n/other', [{ addresses: ['10.0.0.2' as Ip], node: 'n1', ready: true }]);
   const before = reads.callCount();
   await snapshot.close();
