@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
+import { loggedAbout } from './holder.ts';
 import { askCli, runCli } from './run-cli.ts';
 
 const lab = berth.sharedLab();
@@ -122,6 +123,7 @@ test('in a healthy cluster the doctor finds no error, and reports what it could 
 
 test('the doctor finds many faults at once, and says where each is and what to do', async () => {
   assert.ok(first && third);
+  const since = new Date();
   // Another load balancer that runs, and one that does not.
   await lab.apply('{ apiVersion: v1, kind: Namespace, metadata: { name: doctor-test } }');
   await lab.apply(
@@ -178,7 +180,10 @@ test('the doctor finds many faults at once, and says where each is and what to d
     'the conflict',
     async () =>
       (await lab.kubectl(['get', 'ipallocation', stolen, '--ignore-not-found', '-o', path])) === 'AddressTaken',
-  );
+  ).catch(async (error) => {
+    const entry = await lab.kubectl(['get', 'ipallocation', stolen, '--ignore-not-found', '-o', 'yaml']);
+    assert.fail(`${error}\n${entry}\n${await loggedAbout(lab, stolen, since)}`);
+  });
 
   const findings = await eventually('the findings about the firewall', async () => {
     const all = await doctor();

@@ -75,11 +75,15 @@ function expected({ cluster }: World, family: 'ip' | 'ip6') {
   };
 }
 
-/** Whether the Node object has an address of the family. Without one there is no target to rewrite to. */
+/**
+ * Whether the Node object has an address of the family. Without one there is no target to rewrite to. An IPv4 address that is mapped into
+ * IPv6 is an IPv4 address.
+ */
 function hasOwn({ cluster }: World, family: 'ip' | 'ip6'): boolean {
   const [self] = cluster.nodes;
   const own = (self?.status?.addresses ?? []).filter(({ type }) => type === 'InternalIP');
-  return own.some(({ address }) => address.includes(':') === (family === 'ip6') && !address.startsWith('0'));
+  const isIpv6 = (address: string) => address.includes(':') && !address.toLowerCase().startsWith('::ffff:');
+  return own.some(({ address }) => isIpv6(address) === (family === 'ip6') && !address.startsWith('0'));
 }
 
 test('the rules have every address and port of the Services, and rewrite the ports with hand-off NodePort', async () => {
