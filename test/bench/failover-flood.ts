@@ -2,13 +2,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ip } from '../../src/addr/ip.ts';
-import { cpuMsOf, processesOf } from '../cluster/node-process.ts';
+import { processesOf } from '../cluster/node-process.ts';
 import { type Conditioned, conditionIn, type Entry } from '../cluster/objects.ts';
-import { speakerOf } from '../cluster/speaker-process.ts';
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
 import { another } from '../probe/backend.ts';
 import type { Flood } from './flood-process.ts';
 import { startInPod } from './in-pod.ts';
+import { cpuDuring, holdersOf, movesBetween, percentText } from './speakers.ts';
 
 /** The Services besides the probed one. Each has an address of each family. */
 const others = 10;
@@ -41,20 +41,18 @@ export interface Flooding {
 export async function flood(lab: Lab, pods: string, framesPerSecond: number): Promise<Flooding> {
   const entries = await lab.api.list<Entry & { readonly spec: { readonly address: Ip } }>('ipallocations');
   const vips = entries.map(({ spec }) => spec.address);
-  const quiet = await speakerCpu(lab);
+  const quiet = await cpuDuring(lab, () => delay(measuredMs));
   // The most harmful claims come in the name of the nodes.
   const what: Flood = { vips, macs: lab.nodes.map(({ mac }) => mac), framesPerSecond };
   const flooders = await Promise.all(lab.nodes.map((node) => Flooder.start(node, pods, what)));
   const before = await holdersOf(lab);
-  const flooded = await speakerCpu(lab);
+  const flooded = await cpuDuring(lab, () => delay(measuredMs));
   const after = await holdersOf(lab);
   console.log(
     `flood: ${framesPerSecond} frames/s from a Pod of each of ${lab.nodes.length} nodes for ${vips.length} VIPs`,
   );
-  console.log(`speaker CPU, % of a core: ${quiet.join(', ')} without the flood, ${flooded.join(', ')} with it`);
-  console.log(
-    `VIPs that moved in ${measuredMs / 1_000} s: ${[...before].filter(([vip, node]) => after.get(vip) !== node).length}`,
-  );
+  console.log(`speaker CPU, % of a core: ${percentText(quiet)} without the flood, ${percentText(flooded)} with it`);
+  console.log(`VIPs that moved in ${measuredMs / 1_000} s: ${movesBetween(before, after)}`);
   return {
     end: async () => {
       console.log(`false alarms: ${(await alarmsOf(lab)).join(', ') || 'none'}`);
@@ -88,21 +86,6 @@ class Flooder {
     this.#child.kill('SIGKILL');
     return (this.#sent / (performance.now() - this.#begin)) * 1_000;
   }
-}
-
-/** The share of a core that each speaker uses, in percent. */
-async function speakerCpu({ nodes }: Lab): Promise<readonly string[]> {
-  const pids = await Promise.all(nodes.map(speakerOf));
-  const read = () => Promise.all(nodes.map((node, i) => cpuMsOf(node, pids[i] ?? '')));
-  const [begin, before] = [performance.now(), await read()];
-  await delay(measuredMs);
-  const [span, after] = [performance.now() - begin, await read()];
-  return after.map((ms, i) => ((100 * (ms - (before[i] ?? 0))) / span).toFixed(1));
-}
-
-async function holdersOf(lab: Lab): Promise<ReadonlyMap<string, string | undefined>> {
-  const entries = await lab.api.list<Entry>('ipallocations');
-  return new Map(entries.map(({ metadata, status }) => [metadata.name, status?.holder?.node]));
 }
 
 /** The conflicts that are reported now, and the Events of conflicts in the last hour. */

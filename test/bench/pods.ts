@@ -4,12 +4,11 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import * as berth from '../cluster/berth.ts';
-import { cpuMsOf } from '../cluster/node-process.ts';
 import type { Entry } from '../cluster/objects.ts';
-import { speakerOf } from '../cluster/speaker-process.ts';
 import { downLab, downOnInterrupt, eventually, type Lab, type LabHost, upLab } from '../lab/cluster.ts';
 import { phase } from '../lab/progress.ts';
 import { machineLine } from './machine.ts';
+import { cpuDuring, holdersOf, movesBetween, percentText, rateOf, type Spent } from './speakers.ts';
 
 /** What to measure. */
 export interface PodsOptions {
@@ -51,14 +50,12 @@ export async function benchPods(options: PodsOptions): Promise<void> {
     const restAfter = await cpuDuring(lab, () => delay(spanMs));
     const rest = restBefore.map((one, i) => sumOf(one, restAfter[i]));
     const perStart = (spent: readonly Spent[]) => spent.map((one, i) => startOf(one, rest[i]).toFixed(2)).join(', ');
-    console.log(`speaker CPU at rest, % of a core: ${rest.map((one) => (100 * rateOf(one)).toFixed(1)).join(', ')}`);
+    console.log(`speaker CPU at rest, % of a core: ${percentText(rest)}`);
     console.log(`speaker CPU for a new link, ms: ${perStart(ofLinks)}`);
     console.log(`speaker CPU for an endpoint of a Service without a VIP, ms: ${perStart(ofSlices)}`);
     console.log(`speaker CPU for an endpoint of a Service with a VIP, ms: ${perStart(ofServed)}`);
     const after = await holdersOf(lab);
-    console.log(
-      `VIPs that moved: ${[...before].filter(([vip, node]) => after.get(vip) !== node).length} of ${before.size}`,
-    );
+    console.log(`VIPs that moved: ${movesBetween(before, after)} of ${before.size}`);
   } finally {
     if (!keep) await downLab(id);
   }
@@ -138,32 +135,13 @@ function linkScript(node: number, { from, count, pauseMs }: NewLinks): string {
     sleep ${pauseMs / 1_000}; i=$((i + 1)); done`;
 }
 
-/** The CPU time of a speaker within a time. */
-interface Spent {
-  readonly cpuMs: number;
-  readonly elapsedMs: number;
-}
-
 function sumOf(one: Spent, other: Spent = one): Spent {
   return { cpuMs: one.cpuMs + other.cpuMs, elapsedMs: one.elapsedMs + other.elapsedMs };
 }
 
-const rateOf = ({ cpuMs, elapsedMs }: Spent) => cpuMs / elapsedMs;
-
 /** The CPU time for each Pod that started, without the time that the speaker uses anyway, in milliseconds. */
 function startOf(spent: Spent, rest: Spent = { cpuMs: 0, elapsedMs: 1 }): number {
   return (spent.cpuMs - rateOf(rest) * spent.elapsedMs) / starts;
-}
-
-/** What each speaker uses while something happens. */
-async function cpuDuring({ nodes }: Lab, act: () => Promise<unknown>): Promise<readonly Spent[]> {
-  const pids = await Promise.all(nodes.map(speakerOf));
-  const read = () => Promise.all(nodes.map((node, i) => cpuMsOf(node, pids[i] ?? '')));
-  const [begin, before] = [performance.now(), await read()];
-  await act();
-  const after = await read();
-  const elapsedMs = performance.now() - begin;
-  return after.map((ms, i) => ({ cpuMs: ms - (before[i] ?? 0), elapsedMs }));
 }
 
 /** The sizes of the heartbeats on the wire of the first node, and its fragments. */
@@ -174,9 +152,4 @@ async function heartbeatsOf({ nodes: [node] }: Lab): Promise<string> {
   const sizes = [...stdout.matchAll(/UDP, length (\d+)/g)].map(([, bytes]) => Number(bytes));
   const fragments = stdout.split('\n').filter((line) => / frag|ip-proto-17/.test(line)).length;
   return `${sizes.length} in ${captureSeconds} s, at most ${Math.max(...sizes)} bytes, ${fragments} fragments`;
-}
-
-async function holdersOf(lab: Lab): Promise<ReadonlyMap<string, string | undefined>> {
-  const entries = await lab.api.list<Entry>('ipallocations');
-  return new Map(entries.map(({ metadata, status }) => [metadata.name, status?.holder?.node]));
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyHolder, assertCalm, assertSettled, atMost, forSeeds } from './checks.ts';
+import type { Cluster } from './cluster.ts';
 
 test('a node whose port is blocked keeps its VIPs, and no VIP moves when the port is open again', () => {
   for (const nodes of [2, 3, 5]) {
@@ -197,13 +198,18 @@ test('a node whose port is blocked for long gives its VIPs to nodes that hear ea
   }
 });
 
+/** Lets a holder die, in whose name a switch goes on to answer. Returns the time of the death. */
+function dieBehindSwitch(cluster: Cluster): number {
+  const dead = anyHolder(cluster);
+  for (const uid of cluster.heldBy(dead)) cluster.strangers.set(uid, cluster.speaker(dead).macOn('eth0'));
+  cluster.speaker(dead).powerOff();
+  return cluster.now;
+}
+
 test('a switch that answers in the name of a dead node delays the takeover for a limited time', () => {
   forSeeds(3, { nodes: 3, vips: 4 }, (cluster) => {
     cluster.boot();
-    const dead = anyHolder(cluster);
-    for (const uid of cluster.heldBy(dead)) cluster.strangers.set(uid, cluster.speaker(dead).macOn('eth0'));
-    const at = cluster.now;
-    cluster.speaker(dead).powerOff();
+    const at = dieBehindSwitch(cluster);
     cluster.run(60_000);
     atMost('silence', cluster.meter.longestSilence(at), 35_000);
   });
@@ -212,10 +218,7 @@ test('a switch that answers in the name of a dead node delays the takeover for a
 test('with two nodes, too, such a switch delays the takeover for a limited time, and the VIPs do not move back', () => {
   forSeeds(3, { nodes: 2, vips: 8 }, (cluster) => {
     cluster.boot();
-    const dead = anyHolder(cluster);
-    for (const uid of cluster.heldBy(dead)) cluster.strangers.set(uid, cluster.speaker(dead).macOn('eth0'));
-    const at = cluster.now;
-    cluster.speaker(dead).powerOff();
+    const at = dieBehindSwitch(cluster);
     cluster.run(40_000);
     atMost('silence', cluster.meter.longestSilence(at), 35_000);
     const since = cluster.now;

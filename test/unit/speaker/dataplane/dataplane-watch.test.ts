@@ -28,6 +28,16 @@ function noInformers(): Informers {
   return Object.fromEntries(names.map((name) => [name, none])) as unknown as Informers;
 }
 
+/** The parts of a watch for a node that spreads nothing. */
+const spreadingNothing = () => ({
+  spread: new SpreadWatch({
+    log: createLogger('speaker', 'silent'),
+    tester: { observe: () => true, blockedOn: () => [] },
+    fault: () => undefined,
+  }),
+  options: { nodeName: 'self', handOff: 'KubeProxy', synLimit: undefined, conntrackZone: 7932 } as const,
+});
+
 test('after a start, nothing is planned before the peers are heard: the rules in the kernel know which node serves', async () => {
   const made: DataPath[] = [];
   let views = 0;
@@ -90,12 +100,7 @@ function refusedOf(t: TestContext, addresses: readonly string[], elsewhere?: str
     runner: { membership: { present: ['self', 'well'], lost: ['dead'] }, decisions: [], linksOf: () => links },
     links: () => [link('eth0')],
     ...{ prober, desired: { view: noVips } },
-    spread: new SpreadWatch({
-      log: createLogger('speaker', 'silent'),
-      tester: { observe: () => true, blockedOn: () => [] },
-      fault: () => undefined,
-    }),
-    options: { nodeName: 'self', handOff: 'KubeProxy', synLimit: undefined, conntrackZone: 7932 },
+    ...spreadingNothing(),
   });
   watch.planned.to((path) => made.push(path));
   t.after(() => watch.close());
@@ -112,12 +117,7 @@ test('when this node begins to announce a VIP, its rules follow, and when anothe
     ...{ informers: informersOf({ nodes: [], slices: [], entries: [entry(vip, web)], services: [web] }), prober },
     runner: { membership: { present: ['self'], lost: [] }, decisions: [], linksOf: () => [] },
     ...{ links: () => [link('eth0')], blockedOn: () => [], desired: { view: noVips } },
-    spread: new SpreadWatch({
-      log: createLogger('speaker', 'silent'),
-      tester: { observe: () => true, blockedOn: () => [] },
-      fault: () => undefined,
-    }),
-    options: { nodeName: 'self', handOff: 'KubeProxy', synLimit: undefined, conntrackZone: 7932 },
+    ...spreadingNothing(),
   });
   watch.planned.to((path) => made.push(path));
   t.after(() => watch.close());
@@ -169,12 +169,7 @@ test('a Pod that starts makes nothing be planned again, unless the plan depends 
   const watch = new DataplaneWatch({
     ...{ informers, prober, links: () => [link('eth0')], blockedOn: () => [], desired: { view: noVips } },
     runner: { membership: { present: ['self'], lost: [] }, decisions: [], linksOf: () => [] },
-    spread: new SpreadWatch({
-      log: createLogger('speaker', 'silent'),
-      tester: { observe: () => true, blockedOn: () => [] },
-      fault: () => undefined,
-    }),
-    options: { nodeName: 'self', handOff: 'KubeProxy', synLimit: undefined, conntrackZone: 7932 },
+    ...spreadingNothing(),
   });
   watch.planned.to((path) => made.push(path));
   t.after(() => watch.close());
